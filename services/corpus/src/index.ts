@@ -1,0 +1,10 @@
+export * from "./artifacts/schemas.ts";
+export * from "./keys.ts";
+export * from "./layout.ts";
+export * from "./search/generation.ts";
+export { faissAvailable } from "./search/faiss-store.ts";
+export type { SearchFilters } from "./search/index-database.ts";
+export * from "./search/search.ts";
+export * from "./search/vector-store.ts";
+export * from "./store.ts";
+export * from "./text.ts";
