@@ -1,4 +1,5 @@
-import { FRAME_SHIFT, frameCentre, SAMPLE_RATE, type SegmentationWindow, WINDOW_FRAMES } from "./segmentation.ts";
+import { SAMPLE_RATE } from "../audio/pcm.ts";
+import { FRAME_SHIFT, frameCentre, type SegmentationWindow, WINDOW_FRAMES } from "./segmentation.ts";
 
 /** One voice speaking, in milliseconds of the recording. */
 export interface SpeakerTurn {

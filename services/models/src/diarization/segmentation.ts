@@ -6,7 +6,6 @@ import ort from "onnxruntime-node";
  * Plaquet and Bredin, "Powerset multi-class cross entropy loss for neural speaker diarization", Interspeech 2023.
  */
 
-export const SAMPLE_RATE = 16_000;
 /** Samples in one window: 10 s. */
 export const WINDOW_SAMPLES = 160_000;
 /** Output frames in one window. */
