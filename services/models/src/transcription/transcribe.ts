@@ -1,0 +1,255 @@
+import type { Pcm } from "../audio/pcm.ts";
+import { SAMPLE_RATE } from "../audio/pcm.ts";
+import type { DecodedSegment, DecodedWord, SpeechEngine } from "./engine.ts";
+import { gaps, loops, type Quality, rate } from "./quality.ts";
+import { type DecodeWindow, halves, packWindows, type SpeechSpan, speechSeconds, windowsByVoice } from "./windows.ts";
+
+export interface TranscribeOptions {
+  /** Stretches of speech, from diarization or voice activity detection. */
+  speech: readonly SpeechSpan[];
+  language: string;
+  /** Names and titles that are likely to be said: they help with spelling. */
+  hints?: string | undefined;
+  beam: number;
+  /** Decode doubtful stretches again. */
+  repair: boolean;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((share: number) => void) | undefined;
+}
+
+export interface Doubtful {
+  startMs: number;
+  endMs: number;
+  kind: "skipped" | "repeated" | "invented" | "unsure";
+}
+
+export interface Transcription {
+  segments: DecodedSegment[];
+  language: string;
+  doubts: Doubtful[];
+  /** Seconds of speech decoded, and how many of them more than once. */
+  speechSeconds: number;
+  repairedSeconds: number;
+}
+
+const PAD_MS = 160;
+/** Share of the usual rate of likely characters below which a window is decoded again. */
+const LOW_RATE = 0.8;
+const LOW_CONFIDENCE = 0.84;
+/** Speech of this length without a word is a gap. ms */
+const GAP_MS = 1500;
+/** A second decoding has to be this much better to replace the first. */
+const MARGIN = 1.02;
+
+interface Attempt {
+  segments: DecodedSegment[];
+  quality: Quality;
+}
+
+/**
+ * Speech to text with times of the original audio. Every stretch of speech is decoded in windows that are cut at
+ * pauses; a window whose text is too little, too unsure or in loops for its speech is decoded again: without context
+ * (hints make the decoder skip strange voices), in halves, and voice by voice; the likeliest text wins. What still
+ * has no words is decoded alone, and named as a doubt when even that gives none.
+ */
+export async function transcribe(engine: SpeechEngine, pcm: Pcm, options: TranscribeOptions): Promise<Transcription> {
+  const windows = packWindows(options.speech);
+  const decoder = new WindowDecoder(engine, pcm, options);
+  const attempts: Attempt[] = [];
+  const total = windows.reduce((sum, window) => sum + window.endMs - window.startMs, 0);
+  let done = 0;
+  let said = "";
+  for (const window of windows) {
+    const attempt = await decoder.decode(window, contextOf(options.hints, said));
+    attempts.push(attempt);
+    said = attempt.quality.confidence >= LOW_CONFIDENCE ? textOf(attempt.segments) : "";
+    done += window.endMs - window.startMs;
+    options.onProgress?.((done / total) * (options.repair ? 0.8 : 1));
+  }
+  const usual = median(attempts.map((attempt) => attempt.quality.rate));
+  const doubts: Doubtful[] = [];
+  let repaired = 0;
+  for (const [position, window] of windows.entries()) {
+    let attempt = attempts[position] as Attempt;
+    if (options.repair && isDoubtful(attempt, window, usual)) {
+      repaired += speechSeconds(window.spans);
+      attempt = await decoder.repair(window, attempt, textOf(attempts[position - 1]?.segments ?? []), usual);
+    }
+    doubts.push(...doubtsOf(attempt, window, usual));
+    attempts[position] = attempt;
+    options.onProgress?.(0.8 + (0.2 * (position + 1)) / windows.length);
+  }
+  return {
+    segments: inOrder(attempts.flatMap((attempt) => attempt.segments)),
+    language: decoder.language,
+    doubts,
+    speechSeconds: speechSeconds(options.speech),
+    repairedSeconds: repaired,
+  };
+}
+
+class WindowDecoder {
+  readonly #engine: SpeechEngine;
+  readonly #pcm: Pcm;
+  readonly #options: TranscribeOptions;
+  /** Found by the first window, kept for the rest: one stray sentence must not switch it. */
+  language: string;
+
+  constructor(engine: SpeechEngine, pcm: Pcm, options: TranscribeOptions) {
+    this.#engine = engine;
+    this.#pcm = pcm;
+    this.#options = options;
+    this.language = options.language;
+  }
+
+  async decode(window: DecodeWindow, prompt: string | undefined): Promise<Attempt> {
+    const from = Math.max(0, window.startMs - PAD_MS);
+    const until = Math.min(this.#pcm.durationMs, window.endMs + PAD_MS);
+    const samples = await this.#pcm.raw(toSample(from), toSample(until));
+    const { beam, signal } = this.#options;
+    const decoded = await this.#engine.decode(samples, { language: this.language, prompt, beam, signal });
+    if (this.language === "auto" && decoded.segments.length > 0) this.language = decoded.language;
+    const segments = decoded.segments.filter(isSpeech).map((segment) => shift(segment, from, until));
+    return { segments, quality: rate(wordsOf(segments), window.spans) };
+  }
+
+  /** Other ways to decode a window, each only while the best so far still looks wrong. */
+  async repair(window: DecodeWindow, first: Attempt, before: string, usual: number): Promise<Attempt> {
+    let best = first;
+    const consider = (candidate: Attempt) => {
+      if (candidate.quality.likely > best.quality.likely * MARGIN) best = candidate;
+    };
+    const settled = () => best.quality.confidence >= LOW_CONFIDENCE && best.quality.looped === 0 && best.quality.rate >= usual * LOW_RATE;
+    consider(await this.decode(window, undefined));
+    const voices = windowsByVoice(window);
+    if (!settled() && voices.length > 1) consider(await this.#pieces(window, voices, undefined));
+    if (!settled()) consider(await this.#pieces(window, halves(window), before));
+    return this.#fillGaps(window, best);
+  }
+
+  async #pieces(window: DecodeWindow, pieces: readonly DecodeWindow[], context: string | undefined): Promise<Attempt> {
+    const segments: DecodedSegment[] = [];
+    let said = context;
+    for (const piece of pieces) {
+      const attempt = await this.decode(piece, contextOf(undefined, said ?? ""));
+      segments.push(...attempt.segments);
+      if (said !== undefined) said = textOf(attempt.segments);
+    }
+    return { segments, quality: rate(wordsOf(segments), window.spans) };
+  }
+
+  /** Decodes speech that has no words by itself and puts in what is more likely said than not. */
+  async #fillGaps(window: DecodeWindow, attempt: Attempt): Promise<Attempt> {
+    const holes = gaps(attempt.segments, window.spans, GAP_MS);
+    if (holes.length === 0) return attempt;
+    let segments = attempt.segments;
+    for (const hole of holes) {
+      const piece = await this.decode({ ...hole, spans: [hole] }, undefined);
+      const words = wordsOf(piece.segments);
+      if (words.length === 0 || piece.quality.confidence < 0.55 || piece.quality.looped > 0) continue;
+      const known = new Set(wordsNear(segments, hole));
+      // The rim of a gap is heard twice; what is there already is not said again.
+      if (words.every((word) => known.has(bare(word.text)))) continue;
+      segments = inOrder([...segments.map((segment) => clip(segment, hole)), ...piece.segments]);
+    }
+    return { segments, quality: rate(wordsOf(segments), window.spans) };
+  }
+}
+
+function isDoubtful(attempt: Attempt, window: DecodeWindow, usual: number): boolean {
+  const { quality, segments } = attempt;
+  return quality.rate < usual * LOW_RATE || quality.confidence < LOW_CONFIDENCE || quality.looped > 0 || gaps(segments, window.spans, GAP_MS).length > 0;
+}
+
+function doubtsOf(attempt: Attempt, window: DecodeWindow, usual: number): Doubtful[] {
+  const doubts: Doubtful[] = gaps(attempt.segments, window.spans, GAP_MS).map(({ startMs, endMs }) => ({ startMs, endMs, kind: "skipped" }));
+  const whole = { startMs: window.startMs, endMs: window.endMs };
+  if (loops(wordsOf(attempt.segments)).size > 0) doubts.push({ ...whole, kind: "repeated" });
+  for (const segment of attempt.segments) {
+    if (segment.noSpeech > 0.6 && segment.logprob < -1) doubts.push({ startMs: segment.startMs, endMs: segment.endMs, kind: "invented" });
+  }
+  if (attempt.quality.confidence < 0.7 || attempt.quality.rate < usual * 0.6) doubts.push({ ...whole, kind: "unsure" });
+  return doubts;
+}
+
+/** Whisper writes noises in brackets; they are not words that anybody said. */
+function isSpeech(segment: DecodedSegment): boolean {
+  return /[\p{L}\p{N}]/u.test(segment.text) && !/^\s*(?:[[(*♪][^\])*♪]*[\])*♪]\s*)+$/u.test(segment.text);
+}
+
+function contextOf(hints: string | undefined, said: string): string | undefined {
+  const context = [hints, said.slice(-240)].filter(Boolean).join(" ").trim();
+  return context === "" ? undefined : context;
+}
+
+function shift(segment: DecodedSegment, offset: number, until: number): DecodedSegment {
+  const move = (ms: number) => Math.max(0, Math.min(until, Math.round(ms + offset)));
+  return {
+    ...segment,
+    startMs: move(segment.startMs),
+    endMs: move(segment.endMs),
+    words: segment.words.map((word) => ({ ...word, startMs: move(word.startMs), endMs: move(word.endMs) })),
+  };
+}
+
+/** Keeps a stretched word out of a gap that has got words of its own. */
+function clip(segment: DecodedSegment, hole: SpeechSpan): DecodedSegment {
+  return {
+    ...segment,
+    words: segment.words.map((word) => {
+      if (word.endMs <= hole.startMs || word.startMs >= hole.endMs) return word;
+      if (word.startMs < hole.startMs) return { ...word, endMs: hole.startMs };
+      return { ...word, startMs: Math.min(hole.endMs, word.endMs) };
+    }),
+  };
+}
+
+/** Segments by time; one that words were put into the middle of is cut there. */
+function inOrder(segments: readonly DecodedSegment[]): DecodedSegment[] {
+  const pieces = segments.flatMap((segment) => {
+    const rivals = segments.filter((other) => other !== segment && other.startMs > segment.startMs && other.endMs < segment.endMs);
+    const cut = rivals[0]?.startMs;
+    if (cut === undefined) return [segment];
+    const before = segment.words.filter((word) => word.startMs < cut);
+    const after = segment.words.filter((word) => word.startMs >= cut);
+    return [before, after].filter((words) => words.length > 0).map((words) => ofWords(segment, words));
+  });
+  return pieces.sort((a, b) => a.startMs - b.startMs);
+}
+
+function ofWords(segment: DecodedSegment, words: DecodedWord[]): DecodedSegment {
+  return {
+    ...segment,
+    words,
+    text: words.map((word) => word.text).join(" "),
+    startMs: (words[0] as DecodedWord).startMs,
+    endMs: (words.at(-1) as DecodedWord).endMs,
+  };
+}
+
+function wordsNear(segments: readonly DecodedSegment[], hole: SpeechSpan): string[] {
+  return wordsOf(segments)
+    .filter((word) => word.endMs > hole.startMs - 1500 && word.startMs < hole.endMs + 1500)
+    .map((word) => bare(word.text));
+}
+
+function bare(text: string): string {
+  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}
+
+function wordsOf(segments: readonly DecodedSegment[]): DecodedWord[] {
+  return segments.flatMap((segment) => segment.words);
+}
+
+function textOf(segments: readonly DecodedSegment[]): string {
+  return segments.map((segment) => segment.text).join(" ");
+}
+
+function toSample(ms: number): number {
+  return Math.round((ms * SAMPLE_RATE) / 1000);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
