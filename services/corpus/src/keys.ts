@@ -35,3 +35,8 @@ function join(slug: string, identity: string): string {
 export function nodeId(kind: string, name: string): string {
   return `${kind}:${slugify(name, 80) || sha256(name).slice(0, 12)}`;
 }
+
+/** A short id that depends on its content alone. */
+export function contentId(content: string): string {
+  return sha256(content).slice(0, 16);
+}

@@ -2,7 +2,7 @@ import type { Pcm } from "../audio/pcm.ts";
 import { SAMPLE_RATE } from "../audio/pcm.ts";
 import type { DecodedSegment, DecodedWord, SpeechEngine } from "./engine.ts";
 import { gaps, loops, type Quality, rate } from "./quality.ts";
-import { type DecodeWindow, halves, packWindows, type SpeechSpan, speechSeconds, windowsByVoice } from "./windows.ts";
+import { type DecodeWindow, packWindows, type SpeechSpan, speechSeconds, windowsByVoice } from "./windows.ts";
 
 export interface TranscribeOptions {
   /** Stretches of speech, from diarization or voice activity detection. */
@@ -34,12 +34,15 @@ export interface Transcription {
 
 const PAD_MS = 160;
 /** Share of the usual rate of likely characters below which a window is decoded again. */
-const LOW_RATE = 0.8;
+const LOW_RATE = 0.82;
 const LOW_CONFIDENCE = 0.84;
 /** Speech of this length without a word is a gap. ms */
 const GAP_MS = 1500;
 /** A second decoding has to be this much better to replace the first. */
 const MARGIN = 1.02;
+
+/** Speech that is decoded in one go, whisper.cpp's own loop moving its window through it. ms */
+const BLOCK_MS = 150_000;
 
 interface Attempt {
   segments: DecodedSegment[];
@@ -47,25 +50,28 @@ interface Attempt {
 }
 
 /**
- * Speech to text with times of the original audio. Every stretch of speech is decoded in windows that are cut at
- * pauses; a window whose text is too little, too unsure or in loops for its speech is decoded again: without context
- * (hints make the decoder skip strange voices), in halves, and voice by voice; the likeliest text wins. What still
- * has no words is decoded alone, and named as a doubt when even that gives none.
+ * Speech to text with times of the original audio. Speech is decoded in blocks of some minutes that begin
+ * and end at pauses; then judged in windows of half a minute, cut at pauses and changes of voice. A window whose text is
+ * too little, too unsure or in loops for its speech is decoded again: alone and without context (which makes the decoder
+ * skip strange voices), and voice by voice; the likeliest text wins. What still has no words is decoded by itself, and
+ * named as a doubt when even that gives none.
  */
 export async function transcribe(engine: SpeechEngine, pcm: Pcm, options: TranscribeOptions): Promise<Transcription> {
   const windows = packWindows(options.speech);
   const decoder = new WindowDecoder(engine, pcm, options);
-  const attempts: Attempt[] = [];
-  const total = windows.reduce((sum, window) => sum + window.endMs - window.startMs, 0);
+  const blocks = packWindows(options.speech, BLOCK_MS);
+  const heard: DecodedSegment[] = [];
+  const total = blocks.reduce((sum, block) => sum + block.endMs - block.startMs, 0);
   let done = 0;
   let said = "";
-  for (const window of windows) {
-    const attempt = await decoder.decode(window, contextOf(options.hints, said));
-    attempts.push(attempt);
-    said = attempt.quality.confidence >= LOW_CONFIDENCE ? textOf(attempt.segments) : "";
-    done += window.endMs - window.startMs;
+  for (const block of blocks) {
+    const { segments, quality } = await decoder.decode(block, contextOf(options.hints, said));
+    heard.push(...segments);
+    said = quality.confidence >= LOW_CONFIDENCE ? textOf(segments) : "";
+    done += block.endMs - block.startMs;
     options.onProgress?.((done / total) * (options.repair ? 0.8 : 1));
   }
+  const attempts = assignToWindows(heard, windows);
   const usual = median(attempts.map((attempt) => attempt.quality.rate));
   const doubts: Doubtful[] = [];
   let repaired = 0;
@@ -73,7 +79,7 @@ export async function transcribe(engine: SpeechEngine, pcm: Pcm, options: Transc
     let attempt = attempts[position] as Attempt;
     if (options.repair && isDoubtful(attempt, window, usual)) {
       repaired += speechSeconds(window.spans);
-      attempt = await decoder.repair(window, attempt, textOf(attempts[position - 1]?.segments ?? []), usual);
+      attempt = await decoder.repair(window, attempt, usual);
     }
     doubts.push(...doubtsOf(attempt, window, usual));
     attempts[position] = attempt;
@@ -110,11 +116,11 @@ class WindowDecoder {
     const decoded = await this.#engine.decode(samples, { language: this.language, prompt, beam, signal });
     if (this.language === "auto" && decoded.segments.length > 0) this.language = decoded.language;
     const segments = decoded.segments.filter(isSpeech).map((segment) => shift(segment, from, until));
-    return { segments, quality: rate(wordsOf(segments), window.spans) };
+    return ofSegments(respread(segments, window.spans), window);
   }
 
   /** Other ways to decode a window, each only while the best so far still looks wrong. */
-  async repair(window: DecodeWindow, first: Attempt, before: string, usual: number): Promise<Attempt> {
+  async repair(window: DecodeWindow, first: Attempt, usual: number): Promise<Attempt> {
     let best = first;
     const consider = (candidate: Attempt) => {
       if (candidate.quality.likely > best.quality.likely * MARGIN) best = candidate;
@@ -122,20 +128,14 @@ class WindowDecoder {
     const settled = () => best.quality.confidence >= LOW_CONFIDENCE && best.quality.looped === 0 && best.quality.rate >= usual * LOW_RATE;
     consider(await this.decode(window, undefined));
     const voices = windowsByVoice(window);
-    if (!settled() && voices.length > 1) consider(await this.#pieces(window, voices, undefined));
-    if (!settled()) consider(await this.#pieces(window, halves(window), before));
+    if (!settled() && voices.length > 1) consider(await this.#pieces(window, voices));
     return this.#fillGaps(window, best);
   }
 
-  async #pieces(window: DecodeWindow, pieces: readonly DecodeWindow[], context: string | undefined): Promise<Attempt> {
+  async #pieces(window: DecodeWindow, pieces: readonly DecodeWindow[]): Promise<Attempt> {
     const segments: DecodedSegment[] = [];
-    let said = context;
-    for (const piece of pieces) {
-      const attempt = await this.decode(piece, contextOf(undefined, said ?? ""));
-      segments.push(...attempt.segments);
-      if (said !== undefined) said = textOf(attempt.segments);
-    }
-    return { segments, quality: rate(wordsOf(segments), window.spans) };
+    for (const piece of pieces) segments.push(...(await this.decode(piece, undefined)).segments);
+    return ofSegments(segments, window);
   }
 
   /** Decodes speech that has no words by itself and puts in what is more likely said than not. */
@@ -147,9 +147,9 @@ class WindowDecoder {
       const piece = await this.decode({ ...hole, spans: [hole] }, undefined);
       const words = wordsOf(piece.segments);
       if (words.length === 0 || piece.quality.confidence < 0.55 || piece.quality.looped > 0) continue;
-      const known = new Set(wordsNear(segments, hole));
+      const known = new Set(wordsOf(segments).map((word) => bare(word.text)));
       // The rim of a gap is heard twice; what is there already is not said again.
-      if (words.every((word) => known.has(bare(word.text)))) continue;
+      if (words.filter((word) => known.has(bare(word.text))).length > words.length * 0.6) continue;
       segments = inOrder([...segments.map((segment) => clip(segment, hole)), ...piece.segments]);
     }
     return { segments, quality: rate(wordsOf(segments), window.spans) };
@@ -227,10 +227,52 @@ function ofWords(segment: DecodedSegment, words: DecodedWord[]): DecodedSegment 
   };
 }
 
-function wordsNear(segments: readonly DecodedSegment[], hole: SpeechSpan): string[] {
-  return wordsOf(segments)
-    .filter((word) => word.endMs > hole.startMs - 1500 && word.startMs < hole.endMs + 1500)
-    .map((word) => bare(word.text));
+function ofSegments(segments: DecodedSegment[], window: DecodeWindow): Attempt {
+  return { segments, quality: rate(wordsOf(segments), window.spans) };
+}
+
+/** What was decoded in long blocks, window by window: a segment belongs where its middle lies. */
+function assignToWindows(heard: readonly DecodedSegment[], windows: readonly DecodeWindow[]): Attempt[] {
+  const parts: DecodedSegment[][] = windows.map(() => []);
+  for (const segment of heard) {
+    const pieces = new Map<number, DecodedWord[]>();
+    for (const word of segment.words) {
+      const middle = (word.startMs + word.endMs) / 2;
+      let home = windows.findLastIndex((window) => window.startMs <= middle);
+      if (home < 0) home = 0;
+      pieces.set(home, [...(pieces.get(home) ?? []), word]);
+    }
+    for (const [home, words] of pieces) (parts[home] as DecodedSegment[]).push(pieces.size === 1 ? segment : ofWords(segment, words));
+  }
+  return windows.map((window, position) => ofSegments(parts[position] as DecodedSegment[], window));
+}
+
+/** Letters a second that nobody speaks: times like that are a slip of the decoder, not of the speaker. */
+const IMPOSSIBLE_RATE = 40;
+
+/** Spreads words over the speech by their length where the decoder squeezed many of them into a moment. */
+function respread(segments: DecodedSegment[], spans: readonly SpeechSpan[]): DecodedSegment[] {
+  const squeezed = segments.some((segment) => segment.text.length > 30 && (segment.text.length / Math.max(1, segment.endMs - segment.startMs)) * 1000 > IMPOSSIBLE_RATE);
+  if (!squeezed) return segments;
+  const letters = wordsOf(segments).reduce((sum, word) => sum + word.text.length + 1, 0);
+  const length = spans.reduce((sum, span) => sum + span.endMs - span.startMs, 0);
+  let spent = 0;
+  const at = (share: number) => {
+    let left = share * length;
+    for (const span of spans) {
+      if (left <= span.endMs - span.startMs) return Math.round(span.startMs + left);
+      left -= span.endMs - span.startMs;
+    }
+    return spans.at(-1)?.endMs ?? 0;
+  };
+  return segments.map((segment) => {
+    const words = segment.words.map((word) => {
+      const startMs = at(spent / letters);
+      spent += word.text.length + 1;
+      return { ...word, startMs, endMs: at(Math.min(1, spent / letters)) };
+    });
+    return { ...segment, words, startMs: words[0]?.startMs ?? segment.startMs, endMs: words.at(-1)?.endMs ?? segment.endMs };
+  });
 }
 
 function bare(text: string): string {

@@ -44,28 +44,6 @@ export function windowsByVoice(window: DecodeWindow): DecodeWindow[] {
   return windows;
 }
 
-/** Two halves of a window, cut at the widest pause near its middle. */
-export function halves(window: DecodeWindow): DecodeWindow[] {
-  if (window.spans.length < 2) return [window];
-  const middle = (window.startMs + window.endMs) / 2;
-  let best = 1;
-  for (let cut = 1; cut < window.spans.length; cut++) {
-    if (cost(window, cut, middle) < cost(window, best, middle)) best = cut;
-  }
-  return [window.spans.slice(0, best), window.spans.slice(best)].map((spans) => ({
-    startMs: (spans[0] as SpeechSpan).startMs,
-    endMs: Math.max(...spans.map((span) => span.endMs)),
-    spans,
-  }));
-}
-
-function cost(window: DecodeWindow, cut: number, middle: number): number {
-  const before = window.spans[cut - 1] as SpeechSpan;
-  const after = window.spans[cut] as SpeechSpan;
-  const pause = Math.max(0, after.startMs - before.endMs);
-  return Math.abs(after.startMs - middle) - 4 * pause - (after.voice === before.voice ? 0 : 4000);
-}
-
 function splitLong(speech: readonly SpeechSpan[], windowMs: number): SpeechSpan[] {
   return speech.flatMap((span) => {
     const length = span.endMs - span.startMs;
