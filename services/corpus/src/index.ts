@@ -8,3 +8,7 @@ export * from "./search/search.ts";
 export * from "./search/vector-store.ts";
 export * from "./store.ts";
 export * from "./text.ts";
+export * from "./vectors.ts";
+export * from "./digest/build-digest.ts";
+export * from "./exchange/import-peer.ts";
+export * from "./artifacts/check-graph.ts";

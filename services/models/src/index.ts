@@ -8,7 +8,7 @@ export * from "./catalogue/install.ts";
 export * from "./transcription/engine.ts";
 export * from "./transcription/transcribe.ts";
 export * from "./transcription/whisper-server.ts";
-export type { SpeechSpan } from "./transcription/windows.ts";
+export { packWindows, type SpeechSpan } from "./transcription/windows.ts";
 export * from "./audio/voice-activity.ts";
 export * from "./transcription/build-whisper.ts";
 export * from "./transcription/start-engine.ts";

@@ -122,7 +122,7 @@ export const Turns = z.object({
   voices: z.array(z.object({ id: z.string(), seconds: z.number() })),
   turns: z.array(z.object({ start_ms: ms, end_ms: ms, voice: z.string() })),
   /** Stretches in which anybody is heard. */
-  speech: z.array(z.object({ start_ms: ms, end_ms: ms })),
+  speech: z.array(z.object({ start_ms: ms, end_ms: ms, voice: z.string() })),
 });
 export type Turns = z.infer<typeof Turns>;
 

@@ -1,5 +1,5 @@
 import type { Cut } from "@podcast/corpus";
-import { type Span, sentences } from "../text/sentences.ts";
+import type { VoicedSpan } from "../speakers/attribute.ts";
 import type { TimedText } from "../text/timed-text.ts";
 
 /** Phrases that open a sponsor read; each is close to never said in the talk itself. */
@@ -49,9 +49,10 @@ export interface FoundAdverts {
  * Sponsor reads, precision first: a read needs an opening phrase or two calls to act, goes on only over sentences that
  * speak of the brand or sell, and never crosses into talk. Together they take at most `maxShare` of the text; the most
  * certain are kept.
+ *
+ * @param spans Sentences with their voices, in order.
  */
-export function findAdverts(timed: TimedText, language: string, maxShare: number): FoundAdverts {
-  const spans = turnSentences(timed, language);
+export function findAdverts(timed: TimedText, spans: readonly VoicedSpan[], maxShare: number): FoundAdverts {
   const texts = spans.map(({ start, end }) => timed.text.slice(start, end));
   const marks = texts.map(marksOf);
   const reads: Read[] = [];
@@ -64,26 +65,6 @@ export function findAdverts(timed: TimedText, language: string, maxShare: number
     at = read.to;
   }
   return bound(reads, spans, timed, maxShare);
-}
-
-/** Sentences that never cross from one segment's speaker to the next. */
-function turnSentences(timed: TimedText, language: string): Span[] {
-  const result: Span[] = [];
-  let group: { start: number; end: number; speaker: string | undefined } | undefined;
-  const flush = () => {
-    if (group === undefined) return;
-    const offset = group.start;
-    for (const span of sentences(timed.text.slice(group.start, group.end), language)) result.push({ start: span.start + offset, end: span.end + offset });
-  };
-  for (const segment of timed.segments) {
-    if (group !== undefined && group.speaker === segment.speaker) group.end = segment.end;
-    else {
-      flush();
-      group = { start: segment.start, end: segment.end, speaker: segment.speaker };
-    }
-  }
-  flush();
-  return result;
 }
 
 interface Marks {
@@ -133,18 +114,18 @@ function brandOf(text: string): string | undefined {
   return undefined;
 }
 
-function extend(at: number, spans: readonly Span[], texts: readonly string[], marks: readonly Marks[], timed: TimedText): Read {
+function extend(at: number, spans: readonly VoicedSpan[], texts: readonly string[], marks: readonly Marks[], timed: TimedText): Read {
   const first = marks[at] as Marks;
   let brand = brandOf(texts[at] as string);
   const read: Read = { from: at, to: at, score: Math.max(first.open, first.call), brand, reasons: new Set(first.reasons) };
-  const speaker = timed.segmentAt((spans[at] as Span).start)?.speaker;
-  const startMs = timed.timeAt((spans[at] as Span).start);
+  const { voice } = spans[at] as VoicedSpan;
+  const startMs = timed.timeAt((spans[at] as VoicedSpan).start);
   for (let next = at + 1; next < spans.length && next - at < MAX_SENTENCES; next++) {
-    const span = spans[next] as Span;
+    const span = spans[next] as VoicedSpan;
     const text = texts[next] as string;
     const mark = marks[next] as Marks;
     if (RETURN.test(text) && mark.open === 0) break;
-    if (timed.segmentAt(span.start)?.speaker !== speaker) break;
+    if (span.voice !== voice) break;
     if (timed.timeAt(span.start) - startMs > MAX_MS) break;
     if (next === at + 1 && brand === undefined) brand = subjectOf(text);
     const named = brand !== undefined && mentions(text, brand);
@@ -174,14 +155,14 @@ function mentions(text: string, brand: string): boolean {
   return key.length > 2 && plain(text).includes(key);
 }
 
-function bound(reads: Read[], spans: readonly Span[], timed: TimedText, maxShare: number): FoundAdverts {
+function bound(reads: Read[], spans: readonly VoicedSpan[], timed: TimedText, maxShare: number): FoundAdverts {
   const length = Math.max(1, timed.text.length);
   const most = maxShare * length;
   let taken = 0;
   let bounded = false;
   const kept = new Set<Read>();
   for (const read of [...reads].sort((a, b) => b.score - a.score || a.from - b.from)) {
-    const size = (spans[read.to] as Span).end - (spans[read.from] as Span).start;
+    const size = (spans[read.to] as VoicedSpan).end - (spans[read.from] as VoicedSpan).start;
     if (taken + size > most) bounded = true;
     else {
       taken += size;
@@ -189,8 +170,8 @@ function bound(reads: Read[], spans: readonly Span[], timed: TimedText, maxShare
     }
   }
   const cuts = reads.filter((read) => kept.has(read)).map((read): Cut => {
-    const start = (spans[read.from] as Span).start;
-    const end = (spans[read.to] as Span).end;
+    const start = (spans[read.from] as VoicedSpan).start;
+    const end = (spans[read.to] as VoicedSpan).end;
     return {
       char_start: timed.points.toPoint(start),
       char_end: timed.points.toPoint(end),

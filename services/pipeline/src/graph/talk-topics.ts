@@ -1,0 +1,12 @@
+import type { Episode } from "@podcast/corpus";
+import { isTalkAboutTalk } from "../insight/statement.ts";
+import type { TalkText } from "../text/analysis.ts";
+import { wordsOf } from "../text/words.ts";
+import { findTopics, type Topic } from "./topics.ts";
+
+/** Topics of the talk itself: greetings, the show's name and people's names are none. */
+export function talkTopics(talk: TalkText, episode: Episode, limit: number): Topic[] {
+  const names = talk.transcript.voices.flatMap((voice) => wordsOf(voice.name ?? ""));
+  const texts = talk.statements.map((statement) => (isTalkAboutTalk(statement.text) ? "" : statement.text));
+  return findTopics(texts, [episode.title, episode.description ?? ""], new Set([...names, ...wordsOf(episode.feed_title).filter((word) => word.length > 6)]), limit);
+}

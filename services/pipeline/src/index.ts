@@ -1,0 +1,14 @@
+export { findAdverts } from "./cleaning/find-adverts.ts";
+export * from "./plan/index.ts";
+export { LanguageModel } from "./providers/language-model.ts";
+export * from "./run/events.ts";
+export * from "./run/index-corpus.ts";
+export * from "./run/model-hub.ts";
+export * from "./run/run-pipeline.ts";
+export { readOpml } from "./feeds/opml.ts";
+export { sameName } from "./speakers/name-voices.ts";
+export { dateBound } from "./feeds/select-episodes.ts";
+export { similarity, type Vectorise } from "./insight/vectors.ts";
+export * from "./run/text-only.ts";
+export { contentStems } from "./text/words.ts";
+export { toVtt } from "./speakers/compose.ts";
