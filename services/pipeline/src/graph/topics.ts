@@ -1,5 +1,10 @@
 import { contentStems, STOPWORDS, stem, wordsOf } from "../text/words.ts";
 
+/** True for words that are no topic by themselves, nor the end of one. */
+export function isWeak(word: string): boolean {
+  return WEAK.has(word);
+}
+
 export interface Topic {
   label: string;
   /** Other forms that were said. */
@@ -59,6 +64,19 @@ export function findTopics(statements: readonly string[], titles: readonly strin
     chosen.push({ label: forms[0] as string, aliases: forms.slice(1, 4), weight: Math.round(weight * 100) / 100, statements: [...phrase.statements] });
   }
   return chosen;
+}
+
+/** Topics of ideas first, then phrases that none of them covers. */
+export function mergeTopics(first: readonly Topic[], rest: readonly Topic[], limit: number): Topic[] {
+  const merged = first.slice(0, limit);
+  for (const topic of rest) {
+    if (merged.length >= limit) break;
+    const parts = new Set(contentStems(topic.label));
+    const twin = merged.find((one) => covers(new Set(contentStems(one.label)), parts));
+    if (twin === undefined) merged.push(topic);
+    else twin.statements = [...new Set([...twin.statements, ...topic.statements])];
+  }
+  return merged;
 }
 
 /** True when one holds most of the other: "trail drainage" and "drainage". */

@@ -37,9 +37,9 @@ export async function runTextStages(text: string, title: string, options: { vect
   seconds += performance.now() - clock;
   const vectors = options.vectorise ? await options.vectorise(texts) : tfidf(texts);
   clock = performance.now();
-  const topics = talkTopics(base, episode, options.maxTopics);
+  const topics = talkTopics(base, rankIdeas(base.statements, vectors, 14), episode, options.maxTopics);
   const insights = extractInsights(base, rankIdeas(base.statements, vectors, options.maxInsights), topics, episode.key);
-  const summary = extractSummary(episode, rankIdeas(base.statements, vectors, Math.max(options.bullets, 10)), base.statements, options.bullets, (unit) => base.points.toPoint(unit));
+  const summary = extractSummary(episode, rankIdeas(base.statements, vectors, Math.max(options.bullets, 14)), base.statements, options.bullets, (unit) => base.points.toPoint(unit));
   seconds += performance.now() - clock;
   return { insights, topics: topics.map((topic) => topic.label), paragraph: summary.paragraph, bullets: summary.bullets, seconds: seconds / 1000 };
 }

@@ -5,7 +5,7 @@ import { extractInsights } from "../insight/extract.ts";
 import { insightsWithModel } from "../insight/with-language-model.ts";
 import { talkTopics } from "../graph/talk-topics.ts";
 import type { StageOutcome, StageRunner } from "./stage.ts";
-import { embeddingIdentity, ensureEmbedding, ideasOf, readTalk } from "./talk.ts";
+import { embeddingIdentity, ensureEmbedding, ideasOf, readTalk, TOPIC_IDEAS } from "./talk.ts";
 
 /** Grounded insights: each with quotes that stand in the transcript to the character. */
 export const giGeneration: StageRunner = {
@@ -15,7 +15,7 @@ export const giGeneration: StageRunner = {
   async run(context, target): Promise<StageOutcome> {
     const talk = await readTalk(context, target);
     const most = context.config["insights.max"];
-    const topics = talkTopics(talk, target.episode, context.config["graph.topics"]);
+    const topics = talkTopics(talk, ideasOf(talk, TOPIC_IDEAS), target.episode, context.config["graph.topics"]);
     const entities = findEntities(talk.transcript, talk.statements, talk.brands);
     const flags: string[] = [];
     let insights = extractInsights(talk, ideasOf(talk, most), topics, target.episode.key);

@@ -8,7 +8,7 @@ import { labelled, materialOf } from "../providers/material.ts";
 import { sameName } from "../speakers/name-voices.ts";
 import type { TalkText } from "../text/analysis.ts";
 import type { StageContext, StageOutcome, StageRunner } from "./stage.ts";
-import { embeddingIdentity, readTalk } from "./talk.ts";
+import { embeddingIdentity, ideasOf, readTalk, TOPIC_IDEAS } from "./talk.ts";
 
 const Answer = z.object({
   topics: z.array(z.string()),
@@ -22,7 +22,7 @@ export const kgExtraction: StageRunner = {
   async run(context, target): Promise<StageOutcome> {
     const talk = await readTalk(context, target);
     const most = context.config["graph.topics"];
-    let topics = talkTopics(talk, target.episode, most);
+    let topics = talkTopics(talk, ideasOf(talk, TOPIC_IDEAS), target.episode, most);
     let entities = findEntities(talk.transcript, talk.statements, talk.brands);
     let provider = "local";
     let costUsd = 0;

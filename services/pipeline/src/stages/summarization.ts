@@ -12,7 +12,7 @@ export const summarization: StageRunner = {
   async run(context, target): Promise<StageOutcome> {
     const talk = await readTalk(context, target);
     const bullets = context.config["summary.bullets"];
-    const ideas = ideasOf(talk, Math.max(bullets, 10));
+    const ideas = ideasOf(talk, Math.max(bullets, 14));
     const extracted = extractSummary(target.episode, ideas, talk.statements, bullets, (unit) => talk.points.toPoint(unit));
     if (context.config["summary.provider"] === "llm" && talk.statements.length > 0) {
       const { summary, costUsd } = await summarizeWithModel(context, talk, target.episode, bullets);

@@ -41,6 +41,9 @@ export async function ensureEmbedding(context: StageContext): Promise<void> {
   await context.models.embedder();
 }
 
+/** Ideas that topics are named after. */
+export const TOPIC_IDEAS = 14;
+
 export function ideasOf(talk: Talk, limit: number): Idea[] {
   return rankIdeas(talk.statements, talk.vectors, limit);
 }

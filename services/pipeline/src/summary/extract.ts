@@ -4,7 +4,7 @@ import { core } from "../insight/statement.ts";
 import type { TalkStatement } from "../text/analysis.ts";
 
 /** Sentences of the paragraph: enough to tell the talk, few enough to read. */
-const PARAGRAPH = 10;
+const PARAGRAPH = 14;
 
 /**
  * An extractive summary: the strongest ideas in the order in which they are said, so that a reader follows the talk;
