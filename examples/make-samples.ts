@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram, toJson, writeFileAtomic } from "../services/base/src/index.ts";
-import { SHOWS, type SampleEpisode, type SampleLine, type SampleShow } from "./scripts.ts";
+import { type SampleEpisode, type SampleLine, type SampleShow, SHOWS } from "./scripts.ts";
 
 interface TimedLine extends SampleLine {
   startMs: number;
@@ -23,7 +23,11 @@ for (const show of SHOWS) {
   const items: string[] = [];
   for (const episode of show.episodes) {
     const lines = await speak(show, episode, join(folder, `${episode.file}.mp3`));
-    if (episode.transcript) await writeFileAtomic(join(folder, `${episode.file}.${episode.transcript}`), transcript(lines, episode.transcript));
+    if (episode.transcript)
+      await writeFileAtomic(
+        join(folder, `${episode.file}.${episode.transcript}`),
+        transcript(lines, episode.transcript),
+      );
     items.push(await item(episode, folder, lines));
     console.log(`${show.folder}/${episode.file}: ${((lines.at(-1)?.endMs ?? 0) / 1000).toFixed(1)} s`);
   }
@@ -39,7 +43,20 @@ async function speak(show: SampleShow, episode: SampleEpisode, target: string): 
     const wav = join(work, `${index}.wav`);
     await runProgram("flite", ["-voice", show.voices[line.who] as string, "-t", line.text, "-o", wav]);
     const padded = join(work, `${index}-padded.wav`);
-    await runProgram("ffmpeg", ["-v", "error", "-y", "-i", wav, "-ar", "22050", "-ac", "1", "-af", `apad=pad_dur=${PAUSE_S}`, padded]);
+    await runProgram("ffmpeg", [
+      "-v",
+      "error",
+      "-y",
+      "-i",
+      wav,
+      "-ar",
+      "22050",
+      "-ac",
+      "1",
+      "-af",
+      `apad=pad_dur=${PAUSE_S}`,
+      padded,
+    ]);
     const seconds = ((await stat(padded)).size - 78) / 2 / 22_050;
     timed.push({ ...line, startMs: Math.round(at * 1000), endMs: Math.round((at + seconds - PAUSE_S) * 1000) });
     at += seconds;
@@ -47,16 +64,39 @@ async function speak(show: SampleShow, episode: SampleEpisode, target: string): 
   }
   const inputs = parts.flatMap((part) => ["-i", part]);
   const graph = `${parts.map((_, index) => `[${index}:a]`).join("")}concat=n=${parts.length}:v=0:a=1`;
-  await runProgram("ffmpeg", ["-v", "error", "-y", ...inputs, "-filter_complex", graph, "-b:a", "40k", "-fflags", "+bitexact", "-map_metadata", "-1", target]);
+  await runProgram("ffmpeg", [
+    "-v",
+    "error",
+    "-y",
+    ...inputs,
+    "-filter_complex",
+    graph,
+    "-b:a",
+    "40k",
+    "-fflags",
+    "+bitexact",
+    "-map_metadata",
+    "-1",
+    target,
+  ]);
   await rm(work, { recursive: true });
   return timed;
 }
 
 function transcript(lines: readonly TimedLine[], format: "vtt" | "srt" | "json"): string {
   if (format === "json") {
-    return toJson({ version: "1.0.0", segments: lines.map((line) => ({ speaker: line.who, startTime: line.startMs / 1000, endTime: line.endMs / 1000, body: line.text })) });
+    return toJson({
+      version: "1.0.0",
+      segments: lines.map((line) => ({
+        speaker: line.who,
+        startTime: line.startMs / 1000,
+        endTime: line.endMs / 1000,
+        body: line.text,
+      })),
+    });
   }
-  if (format === "vtt") return `WEBVTT\n\n${lines.map((line) => `${stamp(line.startMs, ".")} --> ${stamp(line.endMs, ".")}\n<v ${line.who}>${line.text}</v>`).join("\n\n")}\n`;
+  if (format === "vtt")
+    return `WEBVTT\n\n${lines.map((line) => `${stamp(line.startMs, ".")} --> ${stamp(line.endMs, ".")}\n<v ${line.who}>${line.text}</v>`).join("\n\n")}\n`;
   return `${lines.map((line, index) => `${index + 1}\n${stamp(line.startMs, ",")} --> ${stamp(line.endMs, ",")}\n${line.who}: ${line.text}`).join("\n\n")}\n`;
 }
 
@@ -67,8 +107,12 @@ function stamp(ms: number, mark: string): string {
 
 async function item(episode: SampleEpisode, folder: string, lines: readonly TimedLine[]): Promise<string> {
   const { size } = await stat(join(folder, `${episode.file}.mp3`));
-  const people = episode.people.map((person) => `      <podcast:person role="${person.role}">${person.name}</podcast:person>`).join("\n");
-  const link = episode.transcript ? `\n      <podcast:transcript url="${episode.file}.${episode.transcript}" type="${TYPES[episode.transcript]}" language="en"/>` : "";
+  const people = episode.people
+    .map((person) => `      <podcast:person role="${person.role}">${person.name}</podcast:person>`)
+    .join("\n");
+  const link = episode.transcript
+    ? `\n      <podcast:transcript url="${episode.file}.${episode.transcript}" type="${TYPES[episode.transcript]}" language="en"/>`
+    : "";
   const bite = lines[3];
   return `    <item>
       <title>${episode.title}</title>

@@ -50,13 +50,25 @@ export const SHOWS: readonly SampleShow[] = [
           { name: "Thomas Reed", role: "guest" },
         ],
         lines: [
-          { who: "Nora Finch", text: "Welcome to the Slow Garden. I'm Nora Finch, and my guest today is Thomas Reed, who teaches people about soil." },
+          {
+            who: "Nora Finch",
+            text: "Welcome to the Slow Garden. I'm Nora Finch, and my guest today is Thomas Reed, who teaches people about soil.",
+          },
           { who: "Thomas Reed", text: "Thank you, Nora. I am happy to be here." },
           { who: "Nora Finch", text: "What do new gardeners get wrong about compost?" },
-          { who: "Thomas Reed", text: "They feed the plant instead of the soil. Healthy soil holds water for days, so a deep layer of compost matters more than any bottle of fertilizer." },
-          { who: "Advert", text: "This episode is sponsored by Green Barrel. Green Barrel makes rain barrels for small gardens. Visit green barrel dot com." },
+          {
+            who: "Thomas Reed",
+            text: "They feed the plant instead of the soil. Healthy soil holds water for days, so a deep layer of compost matters more than any bottle of fertilizer.",
+          },
+          {
+            who: "Advert",
+            text: "This episode is sponsored by Green Barrel. Green Barrel makes rain barrels for small gardens. Visit green barrel dot com.",
+          },
           { who: "Nora Finch", text: "So where should somebody begin?" },
-          { who: "Thomas Reed", text: "Start with mulch. Cover the bare ground with leaves in autumn, because bare soil loses its life in a single winter." },
+          {
+            who: "Thomas Reed",
+            text: "Start with mulch. Cover the bare ground with leaves in autumn, because bare soil loses its life in a single winter.",
+          },
           { who: "Nora Finch", text: "Thomas, thank you. That is all for this week." },
         ],
       },
@@ -71,7 +83,10 @@ export const SHOWS: readonly SampleShow[] = [
         lines: [
           { who: "Nora Finch", text: "Welcome to the Slow Garden. I'm Nora Finch, and today I talk about water." },
           { who: "Nora Finch", text: "A daily sprinkle keeps roots near the surface, where the sun dries them first." },
-          { who: "Nora Finch", text: "Water once a week, slowly, until the ground is wet a hand deep. Deep roots find water that you never poured." },
+          {
+            who: "Nora Finch",
+            text: "Water once a week, slowly, until the ground is wet a hand deep. Deep roots find water that you never poured.",
+          },
           { who: "Nora Finch", text: "Always water in the morning, because wet leaves at night invite mildew." },
           { who: "Nora Finch", text: "That is all for this week. Until next time." },
         ],
@@ -98,12 +113,21 @@ export const SHOWS: readonly SampleShow[] = [
           { name: "Helen Marsh", role: "guest" },
         ],
         lines: [
-          { who: "Alan Brook", text: "Welcome to Small Servers. I'm Alan Brook. Today I am joined by Helen Marsh, a storage engineer." },
+          {
+            who: "Alan Brook",
+            text: "Welcome to Small Servers. I'm Alan Brook. Today I am joined by Helen Marsh, a storage engineer.",
+          },
           { who: "Helen Marsh", text: "Thanks, Alan. Good to be here." },
           { who: "Alan Brook", text: "How do you know that a backup works?" },
-          { who: "Helen Marsh", text: "You restore it. A backup that nobody has restored is only a hope. Once a month, take last night's copy and bring it up on another machine." },
+          {
+            who: "Helen Marsh",
+            text: "You restore it. A backup that nobody has restored is only a hope. Once a month, take last night's copy and bring it up on another machine.",
+          },
           { who: "Alan Brook", text: "And where should the copies live?" },
-          { who: "Helen Marsh", text: "Keep one copy outside the house, because fire and thieves do not care about your disks. The cheapest disk in a friend's cupboard is better than a second disk in the same box." },
+          {
+            who: "Helen Marsh",
+            text: "Keep one copy outside the house, because fire and thieves do not care about your disks. The cheapest disk in a friend's cupboard is better than a second disk in the same box.",
+          },
           { who: "Alan Brook", text: "Helen, thanks for coming on. See you next time." },
         ],
       },
@@ -119,11 +143,20 @@ export const SHOWS: readonly SampleShow[] = [
           { name: "Helen Marsh", role: "guest" },
         ],
         lines: [
-          { who: "Alan Brook", text: "Welcome back to Small Servers. I'm Alan Brook, and Helen Marsh is with me again." },
+          {
+            who: "Alan Brook",
+            text: "Welcome back to Small Servers. I'm Alan Brook, and Helen Marsh is with me again.",
+          },
           { who: "Helen Marsh", text: "Thanks for having me." },
           { who: "Alan Brook", text: "What is your rule for upgrades?" },
-          { who: "Helen Marsh", text: "Change one thing at a time and write down what it was. Most long outages are two small changes that nobody can tell apart." },
-          { who: "Helen Marsh", text: "Never upgrade without a way back. Keep the old version on the disk until the new one has run for a week." },
+          {
+            who: "Helen Marsh",
+            text: "Change one thing at a time and write down what it was. Most long outages are two small changes that nobody can tell apart.",
+          },
+          {
+            who: "Helen Marsh",
+            text: "Never upgrade without a way back. Keep the old version on the disk until the new one has run for a week.",
+          },
           { who: "Alan Brook", text: "Helen, thank you. That is it for this episode." },
         ],
       },
@@ -138,7 +171,10 @@ export const SHOWS: readonly SampleShow[] = [
         lines: [
           { who: "Alan Brook", text: "Welcome back to Small Servers. I'm Alan Brook, and today I talk about alerts." },
           { who: "Alan Brook", text: "An alert that asks for no action teaches you to ignore the next one." },
-          { who: "Alan Brook", text: "Delete every alert that you did not act on last month. What remains should name the first thing to do." },
+          {
+            who: "Alan Brook",
+            text: "Delete every alert that you did not act on last month. What remains should name the first thing to do.",
+          },
           { who: "Alan Brook", text: "Watch for what is missing as well. A backup that did not run sends no error." },
           { who: "Alan Brook", text: "That is it for this episode. See you next time." },
         ],

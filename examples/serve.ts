@@ -6,7 +6,9 @@ import sirv from "sirv";
 /** Serves a folder as a podcast host does: Range, ETag, types; on loopback only. */
 export async function serveFolder(folder: string, port: number): Promise<Server> {
   const files = sirv(folder, { etag: true, dev: true });
-  const server = createServer((request, response) => files(request, response, () => response.writeHead(404).end("Not found")));
+  const server = createServer((request, response) =>
+    files(request, response, () => response.writeHead(404).end("Not found")),
+  );
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return server;

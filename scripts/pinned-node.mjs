@@ -10,6 +10,8 @@ export function pinnedNode() {
   if (existsSync(path)) return path;
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > 24 || (major === 24 && minor >= 4)) return process.execPath;
-  console.error(`Node 24 is needed and the pinned one is not installed for ${process.platform}-${process.arch}: run \`npm install\`, or install Node 24.`);
+  console.error(
+    `Node 24 is needed and the pinned one is not installed for ${process.platform}-${process.arch}: run \`npm install\`, or install Node 24.`,
+  );
   process.exit(4);
 }

@@ -17,11 +17,16 @@ function has(program, args = ["--version"]) {
 
 /** npm packages, by the lock file; skipped when they are as the lock file says. */
 export function installPackages() {
-  const hash = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const hash = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   const stamp = join(root, "node_modules", ".installed-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   say("Installing npm packages (about 800 MB, the pinned Node 24 among them; once) …");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   if (status !== 0) {
     say("npm ci failed. Check the connection to the package registry, then run the same command again.");
     process.exit(1);
@@ -42,7 +47,10 @@ export function installPrograms(wanted) {
     say(`Installing Debian packages: ${packages.join(" ")} (${missing.map((one) => one.why).join("; ")}) …`);
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     spawnSync("apt-get", ["update", "-qq"], { stdio: ["ignore", "ignore", "inherit"], env });
-    const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { stdio: ["ignore", "ignore", "inherit"], env });
+    const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env,
+    });
     if (status === 0) return;
     say("apt-get failed.");
   }
@@ -54,8 +62,32 @@ export function installPrograms(wanted) {
 }
 
 export const PROGRAMS = {
-  ffmpeg: { name: "ffmpeg", packages: ["ffmpeg"], why: "decodes audio", needed: true, present: () => has("ffmpeg", ["-version"]) && has("ffprobe", ["-version"]) },
-  compiler: { name: "cmake and g++", packages: ["cmake", "g++", "make"], why: "build whisper.cpp for this processor", needed: false, present: () => has("cmake") && has("g++") && has("make") },
-  pip: { name: "pip", packages: ["python3-pip"], why: "models can be taken from Python packages", needed: false, present: () => has("python3", ["-m", "pip", "--version"]) },
-  git: { name: "git", packages: ["git"], why: "names the commit in run.json", needed: false, present: () => has("git") },
+  ffmpeg: {
+    name: "ffmpeg",
+    packages: ["ffmpeg"],
+    why: "decodes audio",
+    needed: true,
+    present: () => has("ffmpeg", ["-version"]) && has("ffprobe", ["-version"]),
+  },
+  compiler: {
+    name: "cmake and g++",
+    packages: ["cmake", "g++", "make"],
+    why: "build whisper.cpp for this processor",
+    needed: false,
+    present: () => has("cmake") && has("g++") && has("make"),
+  },
+  pip: {
+    name: "pip",
+    packages: ["python3-pip"],
+    why: "models can be taken from Python packages",
+    needed: false,
+    present: () => has("python3", ["-m", "pip", "--version"]),
+  },
+  git: {
+    name: "git",
+    packages: ["git"],
+    why: "names the commit in run.json",
+    needed: false,
+    present: () => has("git"),
+  },
 };

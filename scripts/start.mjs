@@ -6,7 +6,11 @@ import { installPackages, installPrograms, PROGRAMS } from "./setup.mjs";
 
 installPrograms([PROGRAMS.ffmpeg, PROGRAMS.compiler, PROGRAMS.pip]);
 installPackages();
-const child = spawn(pinnedNode(), ["--disable-warning=ExperimentalWarning", join(root, "examples", "run-samples.ts"), ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+const child = spawn(
+  pinnedNode(),
+  ["--disable-warning=ExperimentalWarning", join(root, "examples", "run-samples.ts"), ...process.argv.slice(2)],
+  { cwd: root, stdio: "inherit" },
+);
 for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -39,7 +39,11 @@ export function spawnChild(program: string, args: readonly string[], options: Sp
  * Runs a program to its end. Throws PROGRAM_MISSING when it is not installed, PROGRAM_FAILED with the end of its
  * stderr otherwise, OUT_OF_MEMORY when the system killed it, ABORTED on the signal.
  */
-export async function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const { signal, timeoutMs, input, maxOutput = 64 * 2 ** 20, ...spawnOptions } = options;
   signal?.throwIfAborted();
   const child = spawnChild(program, args, { stdio: ["pipe", "pipe", "pipe"], ...spawnOptions });
@@ -64,12 +68,17 @@ export async function runProgram(program: string, args: readonly string[], optio
     const [code, killedBy] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
     if (signal?.aborted) throw new AppError("ABORTED", "Stopped on request.");
     if (timedOut) throw new AppError("PROGRAM_FAILED", `${program} did not finish within ${timeoutMs} ms.`);
-    if (killedBy === "SIGKILL" && size <= maxOutput) throw new AppError("OUT_OF_MEMORY", `${program} was killed by the system, most likely for memory.`);
-    if (code !== 0) throw new AppError("PROGRAM_FAILED", `${program} failed (${code ?? killedBy}): ${lastLines(stderr)}`);
+    if (killedBy === "SIGKILL" && size <= maxOutput)
+      throw new AppError("OUT_OF_MEMORY", `${program} was killed by the system, most likely for memory.`);
+    if (code !== 0)
+      throw new AppError("PROGRAM_FAILED", `${program} failed (${code ?? killedBy}): ${lastLines(stderr)}`);
     return { stdout: Buffer.concat(blocks), stderr };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new AppError("PROGRAM_MISSING", `${program} is not installed.`, { hint: "`podcast doctor` says how to install it.", cause: error });
+      throw new AppError("PROGRAM_MISSING", `${program} is not installed.`, {
+        hint: "`podcast doctor` says how to install it.",
+        cause: error,
+      });
     }
     throw error;
   } finally {

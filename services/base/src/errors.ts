@@ -91,9 +91,13 @@ export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof Error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (error.name === "AbortError" || code === "ABORT_ERR") return new AppError("ABORTED", "Stopped on request.", { cause: error });
+    if (error.name === "AbortError" || code === "ABORT_ERR")
+      return new AppError("ABORTED", "Stopped on request.", { cause: error });
     if (code === "ENOSPC") {
-      return new AppError("DISK_FULL", "The disk is full.", { hint: "Free some space, then run the same command again.", cause: error });
+      return new AppError("DISK_FULL", "The disk is full.", {
+        hint: "Free some space, then run the same command again.",
+        cause: error,
+      });
     }
     return new AppError("INTERNAL", error.message, { cause: error });
   }

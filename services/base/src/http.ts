@@ -1,7 +1,7 @@
 import { lookup as dnsLookup } from "node:dns";
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
-import { Agent, fetch as undiciFetch, type Response } from "undici";
+import { Agent, type Response, fetch as undiciFetch } from "undici";
 import { AppError, type ErrorCode } from "./errors.ts";
 
 /**
@@ -43,7 +43,11 @@ export class HttpError extends AppError {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { status?: number; retryAfterMs?: number | undefined; hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { status?: number; retryAfterMs?: number | undefined; hint?: string; cause?: unknown } = {},
+  ) {
     super(code, message, options);
     this.name = "HttpError";
     this.status = options.status;
@@ -180,7 +184,8 @@ function privateError(host: string): AppError {
 
 function statusError(url: URL, response: Response): HttpError {
   const { status } = response;
-  const code: ErrorCode = status === 429 ? "HTTP_RATE_LIMITED" : status >= 500 || status === 408 ? "HTTP_SERVER" : "HTTP_STATUS";
+  const code: ErrorCode =
+    status === 429 ? "HTTP_RATE_LIMITED" : status >= 500 || status === 408 ? "HTTP_SERVER" : "HTTP_STATUS";
   return new HttpError(code, `${url.host} answered ${status} for ${url.pathname}`, {
     status,
     retryAfterMs: retryAfter(response.headers.get("retry-after")),
@@ -197,7 +202,8 @@ export function retryAfter(value: string | null, now = Date.now()): number | und
 
 function networkError(url: URL, error: unknown): AppError {
   const causes: unknown[] = [];
-  for (let current: unknown = error; current instanceof Error && causes.length < 5; current = current.cause) causes.push(current);
+  for (let current: unknown = error; current instanceof Error && causes.length < 5; current = current.cause)
+    causes.push(current);
   const known = causes.find((cause) => cause instanceof AppError);
   if (known instanceof AppError) return known;
   const code = causes.map((cause) => (cause as NodeJS.ErrnoException).code).find((one) => one !== undefined) ?? "";
@@ -209,7 +215,9 @@ function networkError(url: URL, error: unknown): AppError {
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
     return new HttpError("HTTP_DNS", `${url.hostname} cannot be found (DNS).`, { cause: error });
   }
-  return new HttpError("HTTP_NETWORK", `The connection to ${url.host} failed: ${code || (error as Error).message}`, { cause: error });
+  return new HttpError("HTTP_NETWORK", `The connection to ${url.host} failed: ${code || (error as Error).message}`, {
+    cause: error,
+  });
 }
 
 function answer(url: string, permanentUrl: string | undefined, response: Response): HttpResponse {

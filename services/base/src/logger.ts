@@ -18,16 +18,32 @@ export interface LoggerOptions {
 }
 
 /** Names of fields that are never written out, wherever they stand. */
-const SECRETS = ["apiKey", "api_key", "authorization", "password", "token", "secret", "headers.authorization", "*.apiKey", "*.authorization", "*.password", "*.token"];
+const SECRETS = [
+  "apiKey",
+  "api_key",
+  "authorization",
+  "password",
+  "token",
+  "secret",
+  "headers.authorization",
+  "*.apiKey",
+  "*.authorization",
+  "*.password",
+  "*.token",
+];
 
 /** The one way to a logger: structured, secrets masked, nothing lost at exit (writes are synchronous). */
 export function createLogger(options: LoggerOptions): Logger {
   const streams: StreamEntry[] = [];
   if (options.level !== "silent") {
-    streams.push({ level: options.level as pino.Level, stream: options.json ? plain(options.file) : human(options.file) });
+    streams.push({
+      level: options.level as pino.Level,
+      stream: options.json ? plain(options.file) : human(options.file),
+    });
   }
   if (options.ledger !== undefined) streams.push({ level: "info", stream: plain(options.ledger) });
-  const lowest = options.ledger !== undefined && ["silent", "warn", "error"].includes(options.level) ? "info" : options.level;
+  const lowest =
+    options.ledger !== undefined && ["silent", "warn", "error"].includes(options.level) ? "info" : options.level;
   return pino(
     {
       level: lowest,

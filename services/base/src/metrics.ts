@@ -13,9 +13,22 @@ export const metrics = {
     buckets: [0.05, 0.2, 1, 5, 15, 60, 300, 1200, 3600],
     registers: [registry],
   }),
-  stageInProgress: new Gauge({ name: "stage_in_progress", help: "Stages that run now", labelNames: ["stage"], registers: [registry] }),
-  audioSeconds: new Counter({ name: "audio_seconds_processed_total", help: "Audio transcribed", registers: [registry] }),
-  realtimeFactor: new Gauge({ name: "transcription_realtime_factor", help: "Audio seconds transcribed a second", registers: [registry] }),
+  stageInProgress: new Gauge({
+    name: "stage_in_progress",
+    help: "Stages that run now",
+    labelNames: ["stage"],
+    registers: [registry],
+  }),
+  audioSeconds: new Counter({
+    name: "audio_seconds_processed_total",
+    help: "Audio transcribed",
+    registers: [registry],
+  }),
+  realtimeFactor: new Gauge({
+    name: "transcription_realtime_factor",
+    help: "Audio seconds transcribed a second",
+    registers: [registry],
+  }),
   llmCost: new Counter({
     name: "llm_cost_usd_total",
     help: "Spent on language models",

@@ -10,7 +10,12 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   about: string;
 }
 
-function setting<T extends z.ZodType>(schema: T, fallback: z.output<T>, about: string, more: { env?: string; secret?: boolean } = {}): Setting<T> {
+function setting<T extends z.ZodType>(
+  schema: T,
+  fallback: z.output<T>,
+  about: string,
+  more: { env?: string; secret?: boolean } = {},
+): Setting<T> {
   return { schema, default: fallback, about, ...more };
 }
 
@@ -18,13 +23,28 @@ const text = z.string();
 const optional = z.string().optional();
 const flag = z.union([
   z.boolean(),
-  z.enum(["true", "false", "1", "0", "yes", "no", "on", "off"]).transform((word) => ["true", "1", "yes", "on"].includes(word)),
+  z
+    .enum(["true", "false", "1", "0", "yes", "no", "on", "off"])
+    .transform((word) => ["true", "1", "yes", "on"].includes(word)),
 ]);
 const whole = z.coerce.number().int().nonnegative();
 const positive = z.coerce.number().positive();
 const share = z.coerce.number().min(0).max(1);
-const list = z.union([z.array(z.string()), z.string().transform((value) => value.split(",").map((part) => part.trim()).filter(Boolean))]);
-const date = z.string().refine((value) => !Number.isNaN(Date.parse(value)) || /^\d+[dwh]$/.test(value), "is neither a date (2026-01-31) nor an age (7d, 2w, 12h)");
+const list = z.union([
+  z.array(z.string()),
+  z.string().transform((value) =>
+    value
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+]);
+const date = z
+  .string()
+  .refine(
+    (value) => !Number.isNaN(Date.parse(value)) || /^\d+[dwh]$/.test(value),
+    "is neither a date (2026-01-31) nor an age (7d, 2w, 12h)",
+  );
 const pattern = z.string().refine(compiles, "is not a valid regular expression");
 
 function compiles(source: string): boolean {
@@ -42,19 +62,36 @@ function compiles(source: string): boolean {
  */
 export const SETTINGS = {
   dataDir: setting(text, "./data", "Folder of everything this program keeps", { env: "DATA_DIR" }),
-  corpus: setting(optional, undefined, "Folder of the corpus; default: corpus/ in the data folder", { env: "CORPUS_DIR" }),
-  "models.cache": setting(optional, undefined, "Folder of downloaded models; default: models/ in the data folder", { env: "MODEL_CACHE_DIR" }),
-  "models.mirror": setting(optional, undefined, "Folder or URL that holds models, tried before their usual hosts", { env: "MODEL_MIRROR" }),
+  corpus: setting(optional, undefined, "Folder of the corpus; default: corpus/ in the data folder", {
+    env: "CORPUS_DIR",
+  }),
+  "models.cache": setting(optional, undefined, "Folder of downloaded models; default: models/ in the data folder", {
+    env: "MODEL_CACHE_DIR",
+  }),
+  "models.mirror": setting(optional, undefined, "Folder or URL that holds models, tried before their usual hosts", {
+    env: "MODEL_MIRROR",
+  }),
   "models.offline": setting(flag, false, "Never fetch a model; use what is in the cache", { env: "MODELS_OFFLINE" }),
-  "log.level": setting(z.enum(["trace", "debug", "info", "warn", "error", "silent"]), "info", "Least severe log line that is written", { env: "LOG_LEVEL" }),
+  "log.level": setting(
+    z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
+    "info",
+    "Least severe log line that is written",
+    { env: "LOG_LEVEL" },
+  ),
   "log.json": setting(flag, false, "Log lines as JSON", { env: "JSON_LOGS" }),
   "log.file": setting(optional, undefined, "Write log lines to this file instead of stderr", { env: "LOG_FILE" }),
   allowHosts: setting(list, [], "Private hosts (HOST or HOST:PORT) that feeds may reach", { env: "ALLOW_HOSTS" }),
   monitor: setting(flag, false, "Live monitor of the run: stage, time, memory, CPU"),
-  "monitor.fileLog": setting(flag, false, "Write the monitor's lines to .monitor.log even on a terminal", { env: "PODCAST_SCRAPER_MONITOR_FILE_LOG" }),
+  "monitor.fileLog": setting(flag, false, "Write the monitor's lines to .monitor.log even on a terminal", {
+    env: "PODCAST_SCRAPER_MONITOR_FILE_LOG",
+  }),
   heapProfile: setting(flag, false, "Write a sampled heap profile of the run under debug/"),
   opml: setting(optional, undefined, "OPML file with more feeds"),
-  "select.since": setting(date.optional(), undefined, "Only episodes published on or after this date, or this age (7d)"),
+  "select.since": setting(
+    date.optional(),
+    undefined,
+    "Only episodes published on or after this date, or this age (7d)",
+  ),
   "select.until": setting(date.optional(), undefined, "Only episodes published on or before this date"),
   "select.order": setting(z.enum(["newest", "oldest"]), "newest", "Which end of the feed comes first"),
   "select.offset": setting(whole, 0, "Episodes to pass over"),
@@ -70,37 +107,83 @@ export const SETTINGS = {
   "media.keep": setting(flag, false, "Keep the downloaded audio in the corpus"),
   "media.maxHours": setting(positive, 12, "Longest episode that is processed, hours"),
   language: setting(text, "auto", "Language spoken (two letters), or auto", { env: "LANGUAGE_SPOKEN" }),
-  "transcription.provider": setting(z.enum(["local", "openai"]), "local", "Who transcribes: whisper.cpp here, or an OpenAI-compatible service", { env: "TRANSCRIPTION_PROVIDER" }),
-  "transcription.model": setting(text, "auto", "Whisper model: an id of the catalogue, or auto for what this machine can run", { env: "WHISPER_MODEL" }),
+  "transcription.provider": setting(
+    z.enum(["local", "openai"]),
+    "local",
+    "Who transcribes: whisper.cpp here, or an OpenAI-compatible service",
+    { env: "TRANSCRIPTION_PROVIDER" },
+  ),
+  "transcription.model": setting(
+    text,
+    "auto",
+    "Whisper model: an id of the catalogue, or auto for what this machine can run",
+    { env: "WHISPER_MODEL" },
+  ),
   "transcription.published": setting(flag, true, "Use a transcript that the feed publishes"),
   "transcription.beam": setting(positive, 5, "Beam width of the decoder"),
-  "transcription.threads": setting(whole, 0, "Threads of the decoder; 0: as many as there are cores, at most 8", { env: "WHISPER_THREADS" }),
+  "transcription.threads": setting(whole, 0, "Threads of the decoder; 0: as many as there are cores, at most 8", {
+    env: "WHISPER_THREADS",
+  }),
   "transcription.repair": setting(flag, true, "Decode doubtful stretches again, another way"),
-  "transcription.baseUrl": setting(optional, undefined, "Address of the transcription service", { env: "TRANSCRIPTION_BASE_URL" }),
-  "transcription.apiKey": setting(optional, undefined, "Key of the transcription service", { env: "TRANSCRIPTION_API_KEY", secret: true }),
-  "transcription.maxUploadBytes": setting(positive, 24 * 2 ** 20, "Largest upload that the transcription service takes, bytes"),
-  "diarization.enabled": setting(z.enum(["auto", "on", "off"]), "auto", "Tell voices apart; auto: where its models can be had"),
+  "transcription.baseUrl": setting(optional, undefined, "Address of the transcription service", {
+    env: "TRANSCRIPTION_BASE_URL",
+  }),
+  "transcription.apiKey": setting(optional, undefined, "Key of the transcription service", {
+    env: "TRANSCRIPTION_API_KEY",
+    secret: true,
+  }),
+  "transcription.maxUploadBytes": setting(
+    positive,
+    24 * 2 ** 20,
+    "Largest upload that the transcription service takes, bytes",
+  ),
+  "diarization.enabled": setting(
+    z.enum(["auto", "on", "off"]),
+    "auto",
+    "Tell voices apart; auto: where its models can be had",
+  ),
   "diarization.speakers": setting(positive.optional(), undefined, "Number of voices, where it is known"),
   "cleaning.maxShare": setting(share, 0.4, "Most of an episode that may be marked as advertising"),
   "summary.provider": setting(z.enum(["local", "llm"]), "local", "Who writes summaries", { env: "SUMMARY_PROVIDER" }),
   "summary.bullets": setting(positive, 8, "Most bullets of a summary"),
   "insights.provider": setting(z.enum(["local", "llm"]), "local", "Who finds insights", { env: "INSIGHTS_PROVIDER" }),
   "insights.max": setting(positive, 12, "Most insights an episode"),
-  "graph.provider": setting(z.enum(["local", "llm"]), "local", "Who finds topics and entities", { env: "GRAPH_PROVIDER" }),
+  "graph.provider": setting(z.enum(["local", "llm"]), "local", "Who finds topics and entities", {
+    env: "GRAPH_PROVIDER",
+  }),
   "graph.topics": setting(positive, 12, "Most topics an episode"),
-  "embedding.model": setting(text, "auto", "Embedding model: an id of the catalogue, auto, or none", { env: "EMBEDDING_MODEL" }),
+  "embedding.model": setting(text, "auto", "Embedding model: an id of the catalogue, auto, or none", {
+    env: "EMBEDDING_MODEL",
+  }),
   "index.backend": setting(z.enum(["usearch", "faiss"]), "usearch", "Vector store"),
   "index.chunkTokens": setting(positive, 120, "Words of one chunk of the search index, about"),
-  "llm.preset": setting(z.enum(["openai", "gemini", "anthropic", "mistral", "deepseek", "grok", "ollama", "custom"]), "ollama", "Which language model service", { env: "LLM_PRESET" }),
-  "llm.baseUrl": setting(optional, undefined, "Address of the language model service; default: the preset's", { env: "LLM_BASE_URL" }),
+  "llm.preset": setting(
+    z.enum(["openai", "gemini", "anthropic", "mistral", "deepseek", "grok", "ollama", "custom"]),
+    "ollama",
+    "Which language model service",
+    { env: "LLM_PRESET" },
+  ),
+  "llm.baseUrl": setting(optional, undefined, "Address of the language model service; default: the preset's", {
+    env: "LLM_BASE_URL",
+  }),
   "llm.model": setting(optional, undefined, "Language model; default: the preset's", { env: "LLM_MODEL" }),
-  "llm.apiKey": setting(optional, undefined, "Key of the language model service; default: the preset's own variable", { env: "LLM_API_KEY", secret: true }),
+  "llm.apiKey": setting(optional, undefined, "Key of the language model service; default: the preset's own variable", {
+    env: "LLM_API_KEY",
+    secret: true,
+  }),
   "llm.retries": setting(whole, 2, "Tries after an answer that cannot be used"),
   "llm.timeoutS": setting(positive, 180, "Longest wait for one answer, seconds"),
   "llm.maxOutputTokens": setting(positive, 2048, "Most tokens of one answer"),
   "llm.contextTokens": setting(positive, 16384, "Tokens that the model reads at once"),
-  "llm.budgetUsd": setting(positive.optional(), undefined, "Most that one run may spend on language models, US dollars", { env: "LLM_BUDGET_USD" }),
-  "llm.budgetTokens": setting(positive.optional(), undefined, "Most tokens that one run may use", { env: "LLM_BUDGET_TOKENS" }),
+  "llm.budgetUsd": setting(
+    positive.optional(),
+    undefined,
+    "Most that one run may spend on language models, US dollars",
+    { env: "LLM_BUDGET_USD" },
+  ),
+  "llm.budgetTokens": setting(positive.optional(), undefined, "Most tokens that one run may use", {
+    env: "LLM_BUDGET_TOKENS",
+  }),
   "keys.openai": setting(optional, undefined, "OpenAI key", { env: "OPENAI_API_KEY", secret: true }),
   "keys.gemini": setting(optional, undefined, "Gemini key", { env: "GEMINI_API_KEY", secret: true }),
   "keys.anthropic": setting(optional, undefined, "Anthropic key", { env: "ANTHROPIC_API_KEY", secret: true }),

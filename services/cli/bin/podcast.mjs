@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { pinnedNode } from "../../../scripts/pinned-node.mjs";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const child = spawn(pinnedNode(), ["--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)], { stdio: "inherit" });
+const child = spawn(pinnedNode(), ["--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
 // The child sits in the same group and gets the terminal's signals itself; this process only waits.
 for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));

@@ -1,4 +1,12 @@
-import { AppError, type ConfigLayers, EXIT, type ResolvedConfig, resolveConfig, type SettingKey, toAppError } from "@podcast/base";
+import {
+  AppError,
+  type ConfigLayers,
+  EXIT,
+  type ResolvedConfig,
+  resolveConfig,
+  type SettingKey,
+  toAppError,
+} from "@podcast/base";
 import type { Command } from "commander";
 
 /** Options that every command has. */
@@ -31,7 +39,11 @@ export function withCommon(command: Command): Command {
     .option("--log-level <level>", "trace, debug, info, warn, error or silent");
 }
 
-const MODEL_SETTINGS: Record<string, SettingKey> = { transcription: "transcription.model", embedding: "embedding.model", llm: "llm.model" };
+const MODEL_SETTINGS: Record<string, SettingKey> = {
+  transcription: "transcription.model",
+  embedding: "embedding.model",
+  llm: "llm.model",
+};
 
 /** All settings for a command: its flags over environment, file and defaults. */
 export function configFor(options: CommonOptions, flags: Partial<Record<SettingKey, unknown>> = {}): ResolvedConfig {
@@ -48,7 +60,9 @@ export function configFor(options: CommonOptions, flags: Partial<Record<SettingK
     const [capability = "", id = ""] = choice.split(/=(.*)/s);
     const key = MODEL_SETTINGS[capability];
     if (key === undefined || id === "") {
-      throw new AppError("USAGE", `--model ${choice}: expected ${Object.keys(MODEL_SETTINGS).join("|")}=ID.`, { hint: "`podcast models list` names the models." });
+      throw new AppError("USAGE", `--model ${choice}: expected ${Object.keys(MODEL_SETTINGS).join("|")}=ID.`, {
+        hint: "`podcast models list` names the models.",
+      });
     }
     chosen[key] = id;
   }
@@ -77,7 +91,10 @@ export function print(options: CommonOptions, value: unknown, text: string): voi
 /** Says what went wrong and what to do; returns the exit code. */
 export function report(raw: unknown, json: boolean): number {
   const error = toAppError(raw);
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } }, null, 2)}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ error: { code: error.code, message: error.message, hint: error.hint } }, null, 2)}\n`,
+    );
   process.stderr.write(`podcast: ${error.message} [${error.code}]\n${error.hint ? `  → ${error.hint}\n` : ""}`);
   if (error.code === "INTERNAL" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
   return error.code === "ABORTED" ? 130 : (error.exitCode ?? EXIT.failed);

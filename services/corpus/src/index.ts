@@ -1,14 +1,14 @@
+export * from "./artifacts/check-graph.ts";
 export * from "./artifacts/schemas.ts";
+export * from "./digest/build-digest.ts";
+export * from "./exchange/import-peer.ts";
 export * from "./keys.ts";
 export * from "./layout.ts";
-export * from "./search/generation.ts";
 export { faissAvailable } from "./search/faiss-store.ts";
+export * from "./search/generation.ts";
 export type { SearchFilters } from "./search/index-database.ts";
 export * from "./search/search.ts";
 export * from "./search/vector-store.ts";
 export * from "./store.ts";
 export * from "./text.ts";
 export * from "./vectors.ts";
-export * from "./digest/build-digest.ts";
-export * from "./exchange/import-peer.ts";
-export * from "./artifacts/check-graph.ts";

@@ -4,7 +4,11 @@ const SLUG_POINTS = 48;
 
 /** A readable, path-safe form of a title in any script: letters and digits joined by "-"; may be empty. */
 export function slugify(title: string, maxPoints = SLUG_POINTS): string {
-  const words = title.normalize("NFKC").toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  const words =
+    title
+      .normalize("NFKC")
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
   let slug = "";
   for (const word of words) {
     const next = slug === "" ? word : `${slug}-${word}`;

@@ -94,7 +94,9 @@ export class Corpus {
     if (matches.length === 1) return matches[0] as EpisodeRef;
     throw new AppError(
       "ARTIFACT_MISSING",
-      matches.length === 0 ? `No episode has the key ${key}.` : `${matches.length} episodes have a key that begins with ${key}.`,
+      matches.length === 0
+        ? `No episode has the key ${key}.`
+        : `${matches.length} episodes have a key that begins with ${key}.`,
     );
   }
 }

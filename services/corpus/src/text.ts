@@ -12,7 +12,8 @@ export class CodePoints {
       return;
     }
     const units: number[] = [];
-    for (let index = 0; index < text.length; index += (text.codePointAt(index) as number) > 0xffff ? 2 : 1) units.push(index);
+    for (let index = 0; index < text.length; index += (text.codePointAt(index) as number) > 0xffff ? 2 : 1)
+      units.push(index);
     units.push(text.length);
     this.#units = Uint32Array.from(units);
     this.length = units.length - 1;

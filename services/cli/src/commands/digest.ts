@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { AppError, corpusDir, sha256, writeJson } from "@podcast/base";
 import { buildDigest, Corpus, digestMarkdown, digestText } from "@podcast/corpus";
+import { dateBound } from "@podcast/pipeline";
 import { Command } from "commander";
 import { type CommonOptions, configFor, withCommon } from "../context.ts";
-import { dateBound } from "@podcast/pipeline";
 
 interface DigestOptions extends CommonOptions {
   since: string;
@@ -19,9 +19,13 @@ export function digestCommand(): Command {
     .option("--until <date>", "episodes published until")
     .option("--format <format>", "text, markdown or json", "text")
     .option("--insights <n>", "most insights an episode", "3")
-    .addHelpText("after", "\nExamples:\n  podcast digest --since 7d\n  podcast digest --since 2026-01-01 --format markdown > digest.md");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  podcast digest --since 7d\n  podcast digest --since 2026-01-01 --format markdown > digest.md",
+    );
   return withCommon(command).action(async (options: DigestOptions) => {
-    if (!["text", "markdown", "json"].includes(options.format)) throw new AppError("USAGE", `--format ${options.format}: expected text, markdown or json.`);
+    if (!["text", "markdown", "json"].includes(options.format))
+      throw new AppError("USAGE", `--format ${options.format}: expected text, markdown or json.`);
     const { values: config } = configFor(options, { "select.since": options.since, "select.until": options.until });
     const corpus = new Corpus(corpusDir(config));
     const now = new Date();

@@ -18,14 +18,23 @@ interface EvalOptions extends CommonOptions {
 
 export function evalCommand(): Command {
   const command = new Command("eval")
-    .description("Scores a corpus, or the text stages alone, against references: words, voices, names, adverts, insights.")
-    .option("--references <dir>", "folder with <audio name>.txt, .rttm, .groundtruth.json, ground-truth/<name>.json; *.jsonl for --text")
+    .description(
+      "Scores a corpus, or the text stages alone, against references: words, voices, names, adverts, insights.",
+    )
+    .option(
+      "--references <dir>",
+      "folder with <audio name>.txt, .rttm, .groundtruth.json, ground-truth/<name>.json; *.jsonl for --text",
+    )
     .option("--text <dir>", "run the text stages on the plain transcripts of this folder")
     .option("--max-insights <n>", "insights a transcript, with --text", "8")
-    .addHelpText("after", "\nExamples:\n  podcast eval --corpus data/corpus --references refs/\n  podcast eval --text transcripts/ --references silver/ --max-insights 8 --json");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  podcast eval --corpus data/corpus --references refs/\n  podcast eval --text transcripts/ --references silver/ --max-insights 8 --json",
+    );
   return withCommon(command).action(async (options: EvalOptions) => {
     if (options.text !== undefined) return evalText(options, options.text);
-    if (options.references === undefined) throw new AppError("USAGE", "--references is missing.", { hint: "podcast eval --references DIR" });
+    if (options.references === undefined)
+      throw new AppError("USAGE", "--references is missing.", { hint: "podcast eval --references DIR" });
     return evalCorpus(options, options.references);
   });
 }
@@ -40,9 +49,20 @@ async function evalCorpus(options: EvalOptions, folder: string): Promise<void> {
     const transcript = await reader.transcript();
     if (metadata?.enclosure === undefined || transcript === undefined) continue;
     const id = basename(new URL(metadata.enclosure.url).pathname).replace(/\.\w+$/, "");
-    scores.push(scoreEpisode({ id, transcript, text: (await reader.text()) ?? "", turns: await reader.turns(), cuts: await reader.cuts(), gi: await reader.gi(), references: await references.load(id) }));
+    scores.push(
+      scoreEpisode({
+        id,
+        transcript,
+        text: (await reader.text()) ?? "",
+        turns: await reader.turns(),
+        cuts: await reader.cuts(),
+        gi: await reader.gi(),
+        references: await references.load(id),
+      }),
+    );
   }
-  if (scores.length === 0) throw new AppError("CORPUS_MISSING", `${corpus.layout.root} holds no episode with a transcript.`);
+  if (scores.length === 0)
+    throw new AppError("CORPUS_MISSING", `${corpus.layout.root} holds no episode with a transcript.`);
   scores.sort((a, b) => a.id.localeCompare(b.id));
   const pooled = pool(scores);
   print(options, { schema: 1, episodes: scores, pooled }, table(scores, pooled));
@@ -63,11 +83,16 @@ export interface PooledScore {
 
 /** Sums over all episodes, then the ratio: long episodes weigh more. */
 function pool(scores: readonly EpisodeScore[]): PooledScore {
-  const sum = (pick: (score: EpisodeScore) => number | undefined) => scores.reduce((total, score) => total + (pick(score) ?? 0), 0);
+  const sum = (pick: (score: EpisodeScore) => number | undefined) =>
+    scores.reduce((total, score) => total + (pick(score) ?? 0), 0);
   const words = sum((score) => score.wer?.words);
   const speech = sum((score) => score.der?.reference);
   const withVoices = scores.filter((score) => score.der !== undefined);
-  const [cut, truth, hit] = [sum((score) => score.adverts?.cut), sum((score) => score.adverts?.truth), sum((score) => score.adverts?.hit)];
+  const [cut, truth, hit] = [
+    sum((score) => score.adverts?.cut),
+    sum((score) => score.adverts?.truth),
+    sum((score) => score.adverts?.hit),
+  ];
   return {
     ...(words > 0 ? { wer: sum((score) => score.wer?.errors) / words } : {}),
     ...(speech > 0 ? { der: sum((score) => (score.der ? score.der.rate * score.der.reference : 0)) / speech } : {}),
@@ -85,20 +110,34 @@ function pool(scores: readonly EpisodeScore[]): PooledScore {
 const percent = (value: number | undefined) => (value === undefined ? "" : (value * 100).toFixed(2));
 
 function table(scores: readonly EpisodeScore[], pooled: PooledScore): string {
-  const view = new Table({ head: ["audio", "WER %", "DER %", "voices", "names", "ad P %", "ad R %", "insights"], style: { head: [], border: [] } });
+  const view = new Table({
+    head: ["audio", "WER %", "DER %", "voices", "names", "ad P %", "ad R %", "insights"],
+    style: { head: [], border: [] },
+  });
   for (const score of scores) {
     view.push([
       score.id,
       percent(score.wer?.rate),
       percent(score.der?.rate),
       score.der ? `${score.der.voices}/${score.der.expected}` : "",
-      score.names ? `${score.names.right}/${score.names.expected}${score.names.wrong.length > 0 ? ` (${score.names.wrong.join(", ")})` : ""}` : "",
+      score.names
+        ? `${score.names.right}/${score.names.expected}${score.names.wrong.length > 0 ? ` (${score.names.wrong.join(", ")})` : ""}`
+        : "",
       percent(score.adverts?.precision),
       percent(score.adverts?.recall),
       `${score.insights.verbatim}/${score.insights.count}`,
     ]);
   }
-  view.push(["pooled", percent(pooled.wer), percent(pooled.der), `${pooled.voicesRight}/${pooled.voicesOf} files`, `${pooled.namesRight}/${pooled.namesOf}`, percent(pooled.adPrecision), percent(pooled.adRecall), `${pooled.verbatim}/${pooled.insights}`]);
+  view.push([
+    "pooled",
+    percent(pooled.wer),
+    percent(pooled.der),
+    `${pooled.voicesRight}/${pooled.voicesOf} files`,
+    `${pooled.namesRight}/${pooled.namesOf}`,
+    percent(pooled.adPrecision),
+    percent(pooled.adRecall),
+    `${pooled.verbatim}/${pooled.insights}`,
+  ]);
   return view.toString();
 }
 
@@ -113,14 +152,46 @@ async function evalText(options: EvalOptions, folder: string): Promise<void> {
       const text = await readFile(join(folder, name), "utf8");
       const id = basename(name, ".txt");
       const title = /^#+ (?!.*— Episode$)(.+)$/m.exec(text)?.[1] ?? id;
-      results.set(id, await runTextStages(text, title, { vectorise, maxInsights: Number(options.maxInsights) || 8, maxTopics: config["graph.topics"], bullets: config["summary.bullets"] }));
+      results.set(
+        id,
+        await runTextStages(text, title, {
+          vectorise,
+          maxInsights: Number(options.maxInsights) || 8,
+          maxTopics: config["graph.topics"],
+          bullets: config["summary.bullets"],
+        }),
+      );
     }
     if (results.size === 0) throw new AppError("USAGE", `${folder} holds no .txt file.`);
-    const scores = options.references === undefined ? [] : await scoreText(results, options.references, vectorise && ((texts) => vectorise(texts)));
-    const view = new Table({ head: ["reference", "episodes", "insights %", "topics %", "ROUGE-L"], style: { head: [], border: [] } });
-    for (const score of scores) view.push([score.reference, score.episodes, percent(score.insightCoverage), percent(score.topicCoverage), score.rougeL?.toFixed(3) ?? ""]);
+    const scores =
+      options.references === undefined
+        ? []
+        : await scoreText(results, options.references, vectorise && ((texts) => vectorise(texts)));
+    const view = new Table({
+      head: ["reference", "episodes", "insights %", "topics %", "ROUGE-L"],
+      style: { head: [], border: [] },
+    });
+    for (const score of scores)
+      view.push([
+        score.reference,
+        score.episodes,
+        percent(score.insightCoverage),
+        percent(score.topicCoverage),
+        score.rougeL?.toFixed(3) ?? "",
+      ]);
     const outputs = Object.fromEntries(results);
-    print(options, { schema: 1, semantic: embedder !== undefined, scores, outputs }, scores.length > 0 ? view.toString() : [...results].map(([id, result]) => `${id}\n${result.insights.map((insight) => `  ${insight.type}: ${insight.text}`).join("\n")}`).join("\n\n"));
+    print(
+      options,
+      { schema: 1, semantic: embedder !== undefined, scores, outputs },
+      scores.length > 0
+        ? view.toString()
+        : [...results]
+            .map(
+              ([id, result]) =>
+                `${id}\n${result.insights.map((insight) => `  ${insight.type}: ${insight.text}`).join("\n")}`,
+            )
+            .join("\n\n"),
+    );
   } finally {
     await models.close();
   }

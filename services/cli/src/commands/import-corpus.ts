@@ -12,11 +12,17 @@ export function importCorpusCommand(): Command {
   return withCommon(command).action(async (folder: string, options: CommonOptions) => {
     const { values: config } = configFor(options);
     const result = await importPeerCorpus(folder, corpusDir(config));
-    const index = await indexCorpus(new Corpus(corpusDir(config)), { backend: config["index.backend"], model: undefined });
+    const index = await indexCorpus(new Corpus(corpusDir(config)), {
+      backend: config["index.backend"],
+      model: undefined,
+    });
     print(
       options,
       { ...result, index: index.info },
-      [`${result.episodes.length} episode(s) imported, ${result.skipped.length} skipped; ${index.info.chunks} chunks in the index (words only)`, ...result.skipped.map((one) => `  ✗ ${one.file}: ${one.reason}`)].join("\n"),
+      [
+        `${result.episodes.length} episode(s) imported, ${result.skipped.length} skipped; ${index.info.chunks} chunks in the index (words only)`,
+        ...result.skipped.map((one) => `  ✗ ${one.file}: ${one.reason}`),
+      ].join("\n"),
     );
     if (result.skipped.length > 0) process.exitCode = EXIT.partial;
   });

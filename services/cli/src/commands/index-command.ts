@@ -21,12 +21,30 @@ export function indexCommand(): Command {
     if (options.stats) {
       const folder = await currentGeneration(corpus.layout);
       const info = folder === undefined ? undefined : await generationInfo(folder);
-      print(options, info ?? null, info ? `${info.episodes} episode(s), ${info.chunks} chunks, ${info.model ? `${info.backend}, ${info.model}` : "words only"}, generation ${info.id}` : "There is no index yet.");
+      print(
+        options,
+        info ?? null,
+        info
+          ? `${info.episodes} episode(s), ${info.chunks} chunks, ${info.model ? `${info.backend}, ${info.model}` : "words only"}, generation ${info.id}`
+          : "There is no index yet.",
+      );
       return;
     }
-    const models = new ModelHub({ config: { ...config, "models.offline": true }, logger: silentLogger(), signal: stopSignal() });
-    const result = await indexCorpus(corpus, { backend: config["index.backend"], model: await models.embeddingModel(), ...(options.rebuild ? { rebuild: true } : {}) });
+    const models = new ModelHub({
+      config: { ...config, "models.offline": true },
+      logger: silentLogger(),
+      signal: stopSignal(),
+    });
+    const result = await indexCorpus(corpus, {
+      backend: config["index.backend"],
+      model: await models.embeddingModel(),
+      ...(options.rebuild ? { rebuild: true } : {}),
+    });
     await models.close();
-    print(options, result, `${result.changed ? "updated" : "up to date"}: ${result.info.episodes} episode(s), ${result.info.chunks} chunks`);
+    print(
+      options,
+      result,
+      `${result.changed ? "updated" : "up to date"}: ${result.info.episodes} episode(s), ${result.info.chunks} chunks`,
+    );
   });
 }

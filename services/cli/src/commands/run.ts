@@ -27,7 +27,9 @@ interface RunOptions extends CommonOptions {
 
 export function runCommand(): Command {
   const command = new Command("run")
-    .description("Processes the episodes of feeds: download, transcribe, tell speakers apart, summarise, find insights, index.")
+    .description(
+      "Processes the episodes of feeds: download, transcribe, tell speakers apart, summarise, find insights, index.",
+    )
     .argument("[feed...]", "addresses of feeds (RSS or Atom)")
     .option("--opml <file>", "OPML file with feeds")
     .option("--since <date|age>", "only episodes published since: 2026-01-31, 7d, 2w")
@@ -72,17 +74,34 @@ async function run(addresses: string[], options: RunOptions): Promise<number> {
     heapProfile: options.heapProfile ?? options.memray,
   });
   const config = resolved.values;
-  const feeds: FeedEntry[] = [...addresses.map((url) => ({ url, overrides: {} })), ...resolved.feeds, ...(await fromOpml(config.opml))];
-  if (feeds.length === 0) throw new AppError("USAGE", "No feed is given.", { hint: "podcast run https://example.com/feed.xml, or --config FILE, or --opml FILE." });
+  const feeds: FeedEntry[] = [
+    ...addresses.map((url) => ({ url, overrides: {} })),
+    ...resolved.feeds,
+    ...(await fromOpml(config.opml)),
+  ];
+  if (feeds.length === 0)
+    throw new AppError("USAGE", "No feed is given.", {
+      hint: "podcast run https://example.com/feed.xml, or --config FILE, or --opml FILE.",
+    });
   const corpus = corpusDir(config);
   const runId = newRunId();
   const signal = stopSignal();
   const interactive = process.stderr.isTTY === true && !options.json && config["log.file"] === undefined;
-  const monitor = config.monitor || config.heapProfile ? await startMonitor(config, new Layout(corpus), runId) : undefined;
-  const panel = runPanel({ interactive: interactive && !config.monitor, silent: config["log.level"] === "silent" || (config.monitor && interactive) });
+  const monitor =
+    config.monitor || config.heapProfile ? await startMonitor(config, new Layout(corpus), runId) : undefined;
+  const panel = runPanel({
+    interactive: interactive && !config.monitor,
+    silent: config["log.level"] === "silent" || (config.monitor && interactive),
+  });
   const result = await runPipeline(
     // The panel speaks to people; log lines of a terminal run go to the run's own log.jsonl, unless asked for.
-    { ...config, "log.level": resolved.sources["log.level"] === "default" && config["log.file"] === undefined && !config["log.json"] ? "silent" : config["log.level"] },
+    {
+      ...config,
+      "log.level":
+        resolved.sources["log.level"] === "default" && config["log.file"] === undefined && !config["log.json"]
+          ? "silent"
+          : config["log.level"],
+    },
     {
       feeds,
       corpus,
@@ -99,7 +118,8 @@ async function run(addresses: string[], options: RunOptions): Promise<number> {
     panel.close();
   });
   await monitor?.finish(result.exitCode);
-  if (options.json) process.stdout.write(`${JSON.stringify({ schema: 1, corpus: resolve(corpus), ...result }, null, 2)}\n`);
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ schema: 1, corpus: resolve(corpus), ...result }, null, 2)}\n`);
   else process.stderr.write(`${summaryText(result, resolve(corpus))}\n`);
   return result.exitCode ?? EXIT.done;
 }

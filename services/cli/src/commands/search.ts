@@ -1,7 +1,6 @@
-import { corpusDir, toAppError } from "@podcast/base";
-import { clockTime, Layout, type SearchHit, Searcher } from "@podcast/corpus";
+import { corpusDir, silentLogger, toAppError } from "@podcast/base";
+import { clockTime, Layout, Searcher, type SearchHit } from "@podcast/corpus";
 import { ModelHub } from "@podcast/pipeline";
-import { silentLogger } from "@podcast/base";
 import { Command } from "commander";
 import { type CommonOptions, configFor, print, stopSignal, withCommon } from "../context.ts";
 
@@ -26,10 +25,17 @@ export function searchCommand(): Command {
     .option("--kind <kind>", "transcript, insight or summary")
     .option("--since <date>", "only episodes published since")
     .option("--until <date>", "only episodes published until")
-    .addHelpText("after", '\nExamples:\n  podcast search "how to keep a trail dry"\n  podcast search drainage --speaker "Liam Verbeek" --json');
+    .addHelpText(
+      "after",
+      '\nExamples:\n  podcast search "how to keep a trail dry"\n  podcast search drainage --speaker "Liam Verbeek" --json',
+    );
   return withCommon(command).action(async (query: string[], options: SearchOptions) => {
     const { values: config } = configFor(options);
-    const models = new ModelHub({ config: { ...config, "models.offline": true }, logger: silentLogger(), signal: stopSignal() });
+    const models = new ModelHub({
+      config: { ...config, "models.offline": true },
+      logger: silentLogger(),
+      signal: stopSignal(),
+    });
     try {
       const embedder = await models.embedder().catch((error) => {
         if (toAppError(error).code === "MODEL_MISSING") return undefined;
@@ -48,8 +54,14 @@ export function searchCommand(): Command {
         until: options.until,
       });
       searcher.close();
-      const note = semantic ? "" : "\n(words only: no embedding model is here; `podcast models pull embedding/all-minilm-l6-v2`, then `podcast index --rebuild`)";
-      print(options, { schema: 1, query: query.join(" "), semantic, hits }, hits.length === 0 ? `Nothing was found.${note}` : hits.map(hitText).join("\n\n") + note);
+      const note = semantic
+        ? ""
+        : "\n(words only: no embedding model is here; `podcast models pull embedding/all-minilm-l6-v2`, then `podcast index --rebuild`)";
+      print(
+        options,
+        { schema: 1, query: query.join(" "), semantic, hits },
+        hits.length === 0 ? `Nothing was found.${note}` : hits.map(hitText).join("\n\n") + note,
+      );
     } finally {
       await models.close();
     }
@@ -62,7 +74,11 @@ function hitText(hit: SearchHit): string {
   let last = 0;
   const points = [...hit.text];
   for (const [start, end] of hit.highlights) {
-    text += points.slice(last, start).join("") + (bold ? "\u001b[1m" : "") + points.slice(start, end).join("") + (bold ? "\u001b[22m" : "");
+    text +=
+      points.slice(last, start).join("") +
+      (bold ? "\u001b[1m" : "") +
+      points.slice(start, end).join("") +
+      (bold ? "\u001b[22m" : "");
     last = end;
   }
   text += points.slice(last).join("");

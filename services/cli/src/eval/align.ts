@@ -28,7 +28,13 @@ export function align(reference: readonly string[], hypothesis: readonly string[
     }
     above = row;
   }
-  const result: Alignment = { substitutions: 0, deletions: 0, insertions: 0, words: n, pairs: new Int32Array(m).fill(-1) };
+  const result: Alignment = {
+    substitutions: 0,
+    deletions: 0,
+    insertions: 0,
+    words: n,
+    pairs: new Int32Array(m).fill(-1),
+  };
   let [i, j] = [n, m];
   while (i > 0 || j > 0) {
     const move = moves[i * (m + 1) + j];
@@ -58,7 +64,8 @@ export function rougeL(reference: readonly string[], hypothesis: readonly string
   for (const word of reference) {
     const next = new Uint32Array(hypothesis.length + 1);
     for (let j = 1; j <= hypothesis.length; j++) {
-      next[j] = word === hypothesis[j - 1] ? (row[j - 1] as number) + 1 : Math.max(row[j] as number, next[j - 1] as number);
+      next[j] =
+        word === hypothesis[j - 1] ? (row[j - 1] as number) + 1 : Math.max(row[j] as number, next[j - 1] as number);
     }
     row = next;
   }

@@ -30,7 +30,9 @@ export function parseRttm(text: string): Turn[] {
  * Exact: the timeline is cut at every boundary, no frames.
  */
 export function diarizationError(reference: readonly Turn[], hypothesis: readonly Turn[]): DiarizationError {
-  const cuts = [...new Set([...reference, ...hypothesis].flatMap((turn) => [turn.start, turn.end]))].sort((a, b) => a - b);
+  const cuts = [...new Set([...reference, ...hypothesis].flatMap((turn) => [turn.start, turn.end]))].sort(
+    (a, b) => a - b,
+  );
   const refNames = [...new Set(reference.map((turn) => turn.speaker))];
   const hypNames = [...new Set(hypothesis.map((turn) => turn.speaker))];
   const shared = refNames.map(() => hypNames.map(() => 0));

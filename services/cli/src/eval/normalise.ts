@@ -61,8 +61,14 @@ const REPLACEMENTS: readonly [RegExp, string][] = [
 
 /** Families of British spellings: -our, -ise, -tre, -lled; each with the words that it holds for. */
 const BRITISH: readonly [RegExp, string][] = [
-  [/\b(behavi|col|fav|hon|lab|neighb|rum|hum|harb|flav|endeav|arm|vap|vig|rig|sav|glam|od|parl|ard)our(s|ed|ing|able|ite|ites|al|ful|ly|hood|hoods|er|ers|ist)?\b/g, "$1or$2"],
-  [/\b(organ|real|recogn|optim|priorit|summar|normal|categor|special|emphas|critic|apolog|util|general|standard|minim|maxim|modern|final|visual|local|central|formal|author|analog|capital|character|digit|energ|equal|hospital|ident|initial|jeopard|legal|memor|mobil|monet|neutral|polar|popular|privat|random|stabil|steril|symbol|sympath|synchron|synthes|tantal|terror|victim|vocal)is(e|ed|es|ing|ation|ations|er|ers)\b/g, "$1iz$2"],
+  [
+    /\b(behavi|col|fav|hon|lab|neighb|rum|hum|harb|flav|endeav|arm|vap|vig|rig|sav|glam|od|parl|ard)our(s|ed|ing|able|ite|ites|al|ful|ly|hood|hoods|er|ers|ist)?\b/g,
+    "$1or$2",
+  ],
+  [
+    /\b(organ|real|recogn|optim|priorit|summar|normal|categor|special|emphas|critic|apolog|util|general|standard|minim|maxim|modern|final|visual|local|central|formal|author|analog|capital|character|digit|energ|equal|hospital|ident|initial|jeopard|legal|memor|mobil|monet|neutral|polar|popular|privat|random|stabil|steril|symbol|sympath|synchron|synthes|tantal|terror|victim|vocal)is(e|ed|es|ing|ation|ations|er|ers)\b/g,
+    "$1iz$2",
+  ],
   [/\b(anal|paral|catal)ys(e|ed|es|ing)\b/g, "$1yz$2"],
   [/\b(cent|fib|lit|met|theat|spect|calib|lust)re(s|d)?\b/g, "$1er$2"],
   [/\b(travel|model|label|cancel|level|signal|channel|fuel|marvel|counsel|tunnel|dial)l(ed|ing|er|ers)\b/g, "$1$2"],

@@ -9,7 +9,9 @@ const ONES = new Map(
     .split(" ")
     .map((word, index) => [word, index + 1]),
 );
-const TENS = new Map("twenty thirty forty fifty sixty seventy eighty ninety".split(" ").map((word, index) => [word, 20 + 10 * index]));
+const TENS = new Map(
+  "twenty thirty forty fifty sixty seventy eighty ninety".split(" ").map((word, index) => [word, 20 + 10 * index]),
+);
 const MULTIPLIERS = new Map([
   ["hundred", 100],
   ["thousand", 1000],
@@ -25,13 +27,17 @@ const ORDINAL_ONES = new Map<string, [number, string]>([
   ["third", [3, "rd"]],
   ["fifth", [5, "th"]],
   ["twelfth", [12, "th"]],
-  ...[...ONES].filter(([, value]) => value > 3 && value !== 5 && value !== 12).map(([word, value]): [string, [number, string]] => [word + (word.endsWith("t") ? "h" : "th"), [value, "th"]]),
+  ...[...ONES]
+    .filter(([, value]) => value > 3 && value !== 5 && value !== 12)
+    .map(([word, value]): [string, [number, string]] => [word + (word.endsWith("t") ? "h" : "th"), [value, "th"]]),
 ]);
 ORDINAL_ONES.set("ninth", [9, "th"]);
 ORDINAL_ONES.delete("nineth");
 const ORDINAL_TENS = new Map([...TENS].map(([word, value]): [string, number] => [word.replace(/y$/, "ieth"), value]));
 const PLURAL_TENS = new Map([...TENS].map(([word, value]): [string, number] => [word.replace(/y$/, "ies"), value]));
-const PLURAL_ONES = new Map([...ONES].map(([word, value]): [string, number] => [word === "six" ? "sixes" : `${word}s`, value]));
+const PLURAL_ONES = new Map(
+  [...ONES].map(([word, value]): [string, number] => [word === "six" ? "sixes" : `${word}s`, value]),
+);
 const PREFIX = new Map([
   ["minus", "-"],
   ["negative", "-"],
@@ -50,7 +56,8 @@ const CURRENCY = new Map([
 ]);
 
 const isNumeric = (text: string) => /^\d+(?:\.\d+)?$/.test(text);
-const isNumberWord = (word: string) => ONES.has(word) || TENS.has(word) || ZEROS.has(word) || MULTIPLIERS.has(word) || /^\d/.test(word);
+const isNumberWord = (word: string) =>
+  ONES.has(word) || TENS.has(word) || ZEROS.has(word) || MULTIPLIERS.has(word) || /^\d/.test(word);
 
 /** Rewrites the number words of a text in lower case; other words pass. */
 export function digitise(text: string): string {
@@ -110,7 +117,8 @@ export function digitise(text: string): string {
       else if (PLURAL_TENS.has(word)) flush("s");
     } else if (PLURAL_ONES.has(word)) {
       const ones = PLURAL_ONES.get(word) as number;
-      value = typeof value === "number" && value % 10 === 0 ? value + ones : value === undefined ? ones : `${value}${ones}`;
+      value =
+        typeof value === "number" && value % 10 === 0 ? value + ones : value === undefined ? ones : `${value}${ones}`;
       flush("s");
     } else if (MULTIPLIERS.has(word) || MULTIPLIERS.has(word.replace(/(?:s|ths?)$/, ""))) {
       const factor = MULTIPLIERS.get(word.replace(/(?:ths?|s)$/, "")) ?? (MULTIPLIERS.get(word) as number);
@@ -129,7 +137,11 @@ export function digitise(text: string): string {
       if (value === undefined) out.push(word);
       else flush("%");
     } else if (word === "and") {
-      const joins = value !== undefined && MULTIPLIERS.has(words[i - 1] ?? "") && next !== undefined && (ONES.has(next) || TENS.has(next));
+      const joins =
+        value !== undefined &&
+        MULTIPLIERS.has(words[i - 1] ?? "") &&
+        next !== undefined &&
+        (ONES.has(next) || TENS.has(next));
       if (!joins) {
         flush();
         out.push(word);
@@ -184,7 +196,10 @@ function preprocess(text: string): string {
 
 function postprocess(text: string): string {
   return text
-    .replace(/([€£$])(\d+) (?:and )?¢(\d{1,2})\b/g, (_, sign, whole, cents) => `${sign}${whole}.${String(cents).padStart(2, "0")}`)
+    .replace(
+      /([€£$])(\d+) (?:and )?¢(\d{1,2})\b/g,
+      (_, sign, whole, cents) => `${sign}${whole}.${String(cents).padStart(2, "0")}`,
+    )
     .replace(/[€£$]0\.(\d{1,2})\b/g, (_, cents) => `¢${Number(cents)}`)
     .replace(/\b1(s?)\b/g, "one$1");
 }

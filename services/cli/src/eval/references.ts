@@ -38,7 +38,8 @@ export class ReferenceFolder {
     const references: References = {};
     const truth = await this.#json<GroundTruth>(`ground-truth/${id}.json`);
     const script = await this.#text(`${id}.txt`);
-    if (script !== undefined) references.script = parseScript(script, new Set((truth?.sponsor_blocks ?? []).map((block) => block.line_index)));
+    if (script !== undefined)
+      references.script = parseScript(script, new Set((truth?.sponsor_blocks ?? []).map((block) => block.line_index)));
     const rttm = await this.#text(`${id}.rttm`);
     if (rttm !== undefined) references.turns = parseRttm(rttm);
     const voices = await this.#json<{ voice_map?: Record<string, string> }>(`${id}.groundtruth.json`);

@@ -1,4 +1,4 @@
-import { checkGraph, type Cuts, type GraphFile, type Transcript, type Turns } from "@podcast/corpus";
+import { type Cuts, checkGraph, type GraphFile, type Transcript, type Turns } from "@podcast/corpus";
 import { sameName } from "@podcast/pipeline";
 import { align, wordErrorRate } from "./align.ts";
 import { type DiarizationError, diarizationError, type Turn } from "./der.ts";
@@ -34,13 +34,24 @@ export function scoreEpisode(input: ScoreInput): EpisodeScore {
     const reference = words(references.script.map((line) => line.text).join(" "));
     const alignment = align(reference, words(text));
     const { substitutions, deletions, insertions } = alignment;
-    score.wer = { rate: wordErrorRate(alignment), errors: substitutions + deletions + insertions, words: reference.length, substitutions, deletions, insertions };
+    score.wer = {
+      rate: wordErrorRate(alignment),
+      errors: substitutions + deletions + insertions,
+      words: reference.length,
+      substitutions,
+      deletions,
+      insertions,
+    };
     if (references.script.some((line) => line.advert)) score.adverts = advertScore(references.script, transcript, cuts);
   }
   if (references.turns) {
     const hypothesis: Turn[] = turns
       ? turns.turns.map((turn) => ({ start: turn.start_ms / 1000, end: turn.end_ms / 1000, speaker: turn.voice }))
-      : transcript.segments.map((segment) => ({ start: segment.start_ms / 1000, end: segment.end_ms / 1000, speaker: segment.speaker }));
+      : transcript.segments.map((segment) => ({
+          start: segment.start_ms / 1000,
+          end: segment.end_ms / 1000,
+          speaker: segment.speaker,
+        }));
     score.der = {
       ...diarizationError(references.turns, hypothesis),
       voices: new Set(hypothesis.map((turn) => turn.speaker)).size,
@@ -58,14 +69,23 @@ function words(text: string): string[] {
 function insightScore(gi: GraphFile | undefined, text: string): EpisodeScore["insights"] {
   const insights = (gi?.nodes ?? []).filter((node) => node.type === "Insight");
   const broken = gi ? checkGraph("gi", gi, text, undefined).length : 0;
-  return { count: insights.length, verbatim: broken === 0 ? insights.filter((node) => node.properties.grounded === true).length : 0 };
+  return {
+    count: insights.length,
+    verbatim: broken === 0 ? insights.filter((node) => node.properties.grounded === true).length : 0,
+  };
 }
 
 /** Characters by way of the words: a heard word is an advert's when the script word that it stands for is. */
-function advertScore(script: NonNullable<References["script"]>, transcript: Transcript, cuts: Cuts | undefined): EpisodeScore["adverts"] {
+function advertScore(
+  script: NonNullable<References["script"]>,
+  transcript: Transcript,
+  cuts: Cuts | undefined,
+): EpisodeScore["adverts"] {
   const truth = script.flatMap((line) => words(line.text).map((word) => ({ word, advert: line.advert })));
   const heard = transcript.segments.flatMap((segment) => {
-    const cut = (cuts?.cuts ?? []).some((one) => one.char_start < segment.char_end && one.char_end > segment.char_start);
+    const cut = (cuts?.cuts ?? []).some(
+      (one) => one.char_start < segment.char_end && one.char_end > segment.char_start,
+    );
     return words(segment.text).map((word) => ({ word, cut }));
   });
   const { pairs } = align(
@@ -95,7 +115,8 @@ function nameScore(references: References, transcript: Transcript): EpisodeScore
   const expected = Object.entries(references.voiceMap ?? {}).filter(([name]) => name !== "Ad");
   for (const [name, voice] of expected) {
     const named = transcript.voices.find((one) => one.name !== undefined && sameName(one.name, name));
-    if (named === undefined || (references.turns && mostlyIn(transcript, named.id, references.turns) !== voice)) wrong.push(name);
+    if (named === undefined || (references.turns && mostlyIn(transcript, named.id, references.turns) !== voice))
+      wrong.push(name);
   }
   return { expected: expected.length, right: expected.length - wrong.length, wrong };
 }

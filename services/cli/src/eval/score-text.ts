@@ -22,12 +22,19 @@ export interface TextScore {
 }
 
 /** Scores the text stages against reference files (JSON Lines, one episode a line). */
-export async function scoreText(results: ReadonlyMap<string, TextResult>, folder: string, embed: ((texts: string[]) => Promise<Float32Array[]>) | undefined): Promise<TextScore[]> {
+export async function scoreText(
+  results: ReadonlyMap<string, TextResult>,
+  folder: string,
+  embed: ((texts: string[]) => Promise<Float32Array[]>) | undefined,
+): Promise<TextScore[]> {
   const scores: TextScore[] = [];
   const files: string[] = [];
   for await (const file of glob("**/*.jsonl", { cwd: folder })) files.push(file);
   for (const file of files.sort()) {
-    const lines = (await readFile(join(folder, file), "utf8")).trim().split("\n").map((line) => JSON.parse(line) as SilverLine);
+    const lines = (await readFile(join(folder, file), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as SilverLine);
     const score: TextScore = { reference: basename(file, ".jsonl"), episodes: 0 };
     const tally = { insights: [0, 0], topics: [0, 0], rouge: [] as number[] };
     for (const { episode_id: id, output } of lines) {
@@ -46,26 +53,46 @@ export async function scoreText(results: ReadonlyMap<string, TextResult>, folder
   return scores;
 }
 
-function tallyInsights(ours: TextResult, references: NonNullable<SilverLine["output"]["insights"]>, tally: number[]): void {
+function tallyInsights(
+  ours: TextResult,
+  references: NonNullable<SilverLine["output"]["insights"]>,
+  tally: number[],
+): void {
   // As many insights as the reference has: no more.
-  const quotes = ours.insights.slice(0, references.length).flatMap((insight) => insight.quotes.map((quote) => plain(quote.text)));
+  const quotes = ours.insights
+    .slice(0, references.length)
+    .flatMap((insight) => insight.quotes.map((quote) => plain(quote.text)));
   for (const reference of references) {
-    const wanted = (reference.supporting_quotes ?? []).map((quote) => plain(quote.text)).filter((quote) => quote !== "");
+    const wanted = (reference.supporting_quotes ?? [])
+      .map((quote) => plain(quote.text))
+      .filter((quote) => quote !== "");
     if (wanted.length === 0) continue;
     tally[1] = (tally[1] as number) + 1;
-    if (wanted.some((quote) => quotes.some((mine) => longestCommon(mine, quote) >= quote.length / 2))) tally[0] = (tally[0] as number) + 1;
+    if (wanted.some((quote) => quotes.some((mine) => longestCommon(mine, quote) >= quote.length / 2)))
+      tally[0] = (tally[0] as number) + 1;
   }
 }
 
 /** A topic matches by half of its content words, or by meaning (cosine ≥ 0.65). */
-async function tallyTopics(ours: TextResult, references: { label: string }[], tally: number[], embed: ((texts: string[]) => Promise<Float32Array[]>) | undefined): Promise<void> {
+async function tallyTopics(
+  ours: TextResult,
+  references: { label: string }[],
+  tally: number[],
+  embed: ((texts: string[]) => Promise<Float32Array[]>) | undefined,
+): Promise<void> {
   const mine = ours.topics;
   const mineStems = mine.map((topic) => new Set(contentStems(topic)));
   const vectors = embed ? await embed([...mine, ...references.map((reference) => reference.label)]) : undefined;
   for (const [index, reference] of references.entries()) {
     const stems = [...new Set(contentStems(reference.label))];
-    const byWords = mineStems.some((set) => stems.length > 0 && stems.filter((stem) => set.has(stem)).length >= stems.length / 2);
-    const byMeaning = vectors !== undefined && mine.some((_, at) => similarity(vectors[at] as Float32Array, vectors[mine.length + index] as Float32Array) >= 0.65);
+    const byWords = mineStems.some(
+      (set) => stems.length > 0 && stems.filter((stem) => set.has(stem)).length >= stems.length / 2,
+    );
+    const byMeaning =
+      vectors !== undefined &&
+      mine.some(
+        (_, at) => similarity(vectors[at] as Float32Array, vectors[mine.length + index] as Float32Array) >= 0.65,
+      );
     tally[1] = (tally[1] as number) + 1;
     if (byWords || byMeaning) tally[0] = (tally[0] as number) + 1;
   }

@@ -34,7 +34,8 @@ const ROW = 18;
 /** A CPU profile as SVG: width is time, each row calls the row above. */
 export function drawFlameGraph(profile: Profile): string {
   const self = new Map<number, number>();
-  for (const [index, id] of (profile.samples ?? []).entries()) self.set(id, (self.get(id) ?? 0) + (profile.timeDeltas?.[index] ?? 1));
+  for (const [index, id] of (profile.samples ?? []).entries())
+    self.set(id, (self.get(id) ?? 0) + (profile.timeDeltas?.[index] ?? 1));
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
   const totals = new Map<number, number>();
   const total = (id: number): number => {
@@ -54,10 +55,17 @@ export function drawFlameGraph(profile: Profile): string {
     if (node === undefined || width < 0.5) return;
     depth = Math.max(depth, level);
     const name = node.callFrame.functionName || "(anonymous)";
-    const where = node.callFrame.url ? ` ${node.callFrame.url.split("/").slice(-2).join("/")}:${node.callFrame.lineNumber + 1}` : "";
+    const where = node.callFrame.url
+      ? ` ${node.callFrame.url.split("/").slice(-2).join("/")}:${node.callFrame.lineNumber + 1}`
+      : "";
     const title = escape(`${name}${where} — ${(total(id) / 1000).toFixed(1)} ms`);
-    const label = width > 40 ? `<text x="${(x + 3).toFixed(1)}" y="${level * ROW + 13}">${escape(name.slice(0, Math.floor(width / 7)))}</text>` : "";
-    boxes.push(`<g><title>${title}</title><rect x="${x.toFixed(1)}" y="${level * ROW}" width="${width.toFixed(1)}" height="${ROW - 1}" fill="hsl(${(20 + ((name.length * 37) % 35)).toFixed(0)} 80% 62%)"/>${label}</g>`);
+    const label =
+      width > 40
+        ? `<text x="${(x + 3).toFixed(1)}" y="${level * ROW + 13}">${escape(name.slice(0, Math.floor(width / 7)))}</text>`
+        : "";
+    boxes.push(
+      `<g><title>${title}</title><rect x="${x.toFixed(1)}" y="${level * ROW}" width="${width.toFixed(1)}" height="${ROW - 1}" fill="hsl(${(20 + ((name.length * 37) % 35)).toFixed(0)} 80% 62%)"/>${label}</g>`,
+    );
     let at = x;
     for (const child of node.children ?? []) {
       draw(child, at, level + 1);

@@ -25,7 +25,14 @@ export async function startMonitor(config: Config, layout: Layout, runId: string
   const heap = config.heapProfile ? await startHeapProfile() : undefined;
   if (!config.monitor) return { observe: () => {}, finish: () => saveHeap(heap, layout) };
   const now = () => new Date().toISOString();
-  const status: PipelineStatus = { schema: 1, run_id: runId, pid: process.pid, stage: "rss_feed_fetch", started_at: now(), stage_started_at: now() };
+  const status: PipelineStatus = {
+    schema: 1,
+    run_id: runId,
+    pid: process.pid,
+    stage: "rss_feed_fetch",
+    started_at: now(),
+    stage_started_at: now(),
+  };
   writeStatus(layout.statusFile, status);
   const child = startChild(config, layout);
   const keys = listenForKeys(layout);
@@ -34,7 +41,13 @@ export async function startMonitor(config: Config, layout: Layout, runId: string
     observe(event) {
       if (event.type === "stage_started") {
         delete status.progress;
-        Object.assign(status, { stage: event.stage, stage_started_at: now(), episode: event.key, episode_idx: event.index, episode_total: event.total });
+        Object.assign(status, {
+          stage: event.stage,
+          stage_started_at: now(),
+          episode: event.key,
+          episode_idx: event.index,
+          episode_total: event.total,
+        });
       } else if (event.type === "stage_progress" && performance.now() - lastProgress > 500) {
         lastProgress = performance.now();
         status.progress = Math.round(event.share * 1000) / 1000;
@@ -59,13 +72,17 @@ export async function startMonitor(config: Config, layout: Layout, runId: string
 
 function startChild(config: Config, layout: Layout): ReturnType<typeof spawnChild> | undefined {
   if (!existsSync("/proc/self/stat")) {
-    process.stderr.write("monitor: memory and CPU cannot be sampled here: there is no /proc. The status file is written all the same.\n");
+    process.stderr.write(
+      "monitor: memory and CPU cannot be sampled here: there is no /proc. The status file is written all the same.\n",
+    );
     return undefined;
   }
   const tty = process.stderr.isTTY === true;
   const mode = [tty ? "tty" : "", !tty || config["monitor.fileLog"] ? "log" : ""].filter(Boolean).join("+");
   const entry = fileURLToPath(new URL("./monitor-child.ts", import.meta.url));
-  const child = spawnChild(process.execPath, [entry, layout.statusFile, String(process.pid), layout.monitorLog, mode], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = spawnChild(process.execPath, [entry, layout.statusFile, String(process.pid), layout.monitorLog, mode], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   child.on("error", (error) => process.stderr.write(`monitor: cannot start: ${error.message}\n`));
   child.unref();
   child.channel?.unref();

@@ -22,7 +22,14 @@ function readProcess(pid: number): ProcessUse[] {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name in parentheses may hold anything; fields are counted from its end (proc(5)).
     const field = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return [{ pid, parent: Number(field[1]), rssBytes: Number(field[21]) * PAGE, cpuSeconds: (Number(field[11]) + Number(field[12])) / TICKS }];
+    return [
+      {
+        pid,
+        parent: Number(field[1]),
+        rssBytes: Number(field[21]) * PAGE,
+        cpuSeconds: (Number(field[11]) + Number(field[12])) / TICKS,
+      },
+    ];
   } catch {
     // It ended between the listing and the reading.
     return [];
@@ -68,7 +75,8 @@ export class TreeSampler {
     const tree = treeOf(this.#root, readProcesses(), this.#except);
     if (tree.length === 0) return undefined;
     let used = 0;
-    for (const { pid, cpuSeconds } of tree) used += Math.max(0, cpuSeconds - (this.#before.get(pid) ?? (this.#at === 0 ? cpuSeconds : 0)));
+    for (const { pid, cpuSeconds } of tree)
+      used += Math.max(0, cpuSeconds - (this.#before.get(pid) ?? (this.#at === 0 ? cpuSeconds : 0)));
     const elapsed = (now - this.#at) / 1000;
     const cpuPercent = this.#at === 0 || elapsed <= 0 ? 0 : (used / elapsed) * 100;
     this.#before = new Map(tree.map(({ pid, cpuSeconds }) => [pid, cpuSeconds]));

@@ -25,7 +25,8 @@ export class StageTally {
 
   summary(exitCode: number | undefined): string {
     const rows = [...this.#stages].map(
-      ([stage, one]) => `  ${stage.padEnd(22)} ${one.seconds.toFixed(1).padStart(8)} s  CPU ${(one.cpu / one.samples).toFixed(0).padStart(4)} %  peak RSS ${(one.peakRss / 2 ** 20).toFixed(0).padStart(6)} MiB`,
+      ([stage, one]) =>
+        `  ${stage.padEnd(22)} ${one.seconds.toFixed(1).padStart(8)} s  CPU ${(one.cpu / one.samples).toFixed(0).padStart(4)} %  peak RSS ${(one.peakRss / 2 ** 20).toFixed(0).padStart(6)} MiB`,
     );
     return [`Monitor summary (exit code ${exitCode ?? "unknown: the run ended without saying"})`, ...rows].join("\n");
   }

@@ -88,7 +88,8 @@ function lineOf(event: RunEvent): string | undefined {
       return `        ${event.stage} ${event.state} ${event.seconds.toFixed(1)} s${event.flags.length > 0 ? ` (${event.flags.join(", ")})` : ""}`;
     case "episode_finished": {
       const { outcome } = event;
-      if (outcome.state === "failed") return `  ✗ ${event.title}: ${outcome.error?.message} [${outcome.error?.code} in ${outcome.error?.stage}]`;
+      if (outcome.state === "failed")
+        return `  ✗ ${event.title}: ${outcome.error?.message} [${outcome.error?.code} in ${outcome.error?.stage}]`;
       return outcome.state === "unchanged" ? `  = ${event.title}: unchanged` : `  ✓ ${event.title}`;
     }
     case "model":

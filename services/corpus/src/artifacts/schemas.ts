@@ -37,7 +37,12 @@ export const Feed = z.object({
 });
 export type Feed = z.infer<typeof Feed>;
 
-export const TranscriptLink = z.object({ url: z.string(), type: z.string(), language: z.string().optional(), rel: z.string().optional() });
+export const TranscriptLink = z.object({
+  url: z.string(),
+  type: z.string(),
+  language: z.string().optional(),
+  rel: z.string().optional(),
+});
 export type TranscriptLink = z.infer<typeof TranscriptLink>;
 
 export const Episode = z.object({
@@ -94,7 +99,11 @@ export const AsrSegment = z.object({
 });
 export type AsrSegment = z.infer<typeof AsrSegment>;
 
-export const Doubt = z.object({ start_ms: ms, end_ms: ms, kind: z.enum(["skipped", "repeated", "invented", "unsure"]) });
+export const Doubt = z.object({
+  start_ms: ms,
+  end_ms: ms,
+  kind: z.enum(["skipped", "repeated", "invented", "unsure"]),
+});
 export type Doubt = z.infer<typeof Doubt>;
 
 export const Asr = z.object({
@@ -269,5 +278,9 @@ export const Manifest = z.object({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
-export const CorpusInfo = z.object({ schema: version, producer: z.string(), feeds: z.array(z.object({ key: z.string(), title: z.string() })) });
+export const CorpusInfo = z.object({
+  schema: version,
+  producer: z.string(),
+  feeds: z.array(z.object({ key: z.string(), title: z.string() })),
+});
 export type CorpusInfo = z.infer<typeof CorpusInfo>;

@@ -17,7 +17,14 @@ export const Digest = z.object({
       link: z.string().optional(),
       lead: z.string(),
       insights: z.array(
-        z.object({ text: z.string(), type: z.string(), speaker: z.string().optional(), start_ms: z.number(), quote: z.string(), link: z.string().optional() }),
+        z.object({
+          text: z.string(),
+          type: z.string(),
+          speaker: z.string().optional(),
+          start_ms: z.number(),
+          quote: z.string(),
+          link: z.string().optional(),
+        }),
       ),
       flags: z.array(z.string()),
     }),
@@ -29,13 +36,17 @@ export type Digest = z.infer<typeof Digest>;
 const LEAD = 2;
 
 /** Episodes published between two moments (ISO 8601), newest first, with summary lead and strongest insights. */
-export async function buildDigest(corpus: Corpus, options: { since: string; until: string; insights?: number }): Promise<Digest> {
+export async function buildDigest(
+  corpus: Corpus,
+  options: { since: string; until: string; insights?: number },
+): Promise<Digest> {
   const episodes: Digest["episodes"] = [];
   for (const ref of await corpus.episodes()) {
     const reader = corpus.open(ref);
     const metadata = await reader.metadata();
     const published = metadata?.published;
-    if (metadata === undefined || published === undefined || published < options.since || published > options.until) continue;
+    if (metadata === undefined || published === undefined || published < options.since || published > options.until)
+      continue;
     const transcript = await reader.transcript();
     if (transcript === undefined) continue;
     const summary = await reader.summary();
@@ -65,8 +76,14 @@ function leadOf(paragraph: string): string {
     .trim();
 }
 
-function topInsights(gi: GraphFile | undefined, most: number, audio: string | undefined): Digest["episodes"][number]["insights"] {
-  const insights = (gi?.nodes ?? []).filter((node) => node.type === "Insight").sort((a, b) => Number(a.properties.rank) - Number(b.properties.rank));
+function topInsights(
+  gi: GraphFile | undefined,
+  most: number,
+  audio: string | undefined,
+): Digest["episodes"][number]["insights"] {
+  const insights = (gi?.nodes ?? [])
+    .filter((node) => node.type === "Insight")
+    .sort((a, b) => Number(a.properties.rank) - Number(b.properties.rank));
   return insights.slice(0, most).flatMap((node) => {
     const support = gi?.edges.find((edge) => edge.type === "SUPPORTED_BY" && edge.from === node.id);
     const quote = gi?.nodes.find((one) => one.id === support?.to);
@@ -101,12 +118,18 @@ export function clockTime(ms: number): string {
 }
 
 export function digestText(digest: Digest): string {
-  if (digest.episodes.length === 0) return `Nothing was published between ${digest.since.slice(0, 10)} and ${digest.until.slice(0, 10)}.`;
+  if (digest.episodes.length === 0)
+    return `Nothing was published between ${digest.since.slice(0, 10)} and ${digest.until.slice(0, 10)}.`;
   return digest.episodes
     .map((episode) => {
-      const lines = [`${episode.published.slice(0, 10)}  ${episode.feed_title} — ${episode.title} (${clockTime(episode.duration_ms)})`];
+      const lines = [
+        `${episode.published.slice(0, 10)}  ${episode.feed_title} — ${episode.title} (${clockTime(episode.duration_ms)})`,
+      ];
       if (episode.lead) lines.push(`    ${episode.lead}`);
-      for (const insight of episode.insights) lines.push(`  • [${clockTime(insight.start_ms)}] ${insight.speaker ? `${insight.speaker}: ` : ""}${insight.text}`);
+      for (const insight of episode.insights)
+        lines.push(
+          `  • [${clockTime(insight.start_ms)}] ${insight.speaker ? `${insight.speaker}: ` : ""}${insight.text}`,
+        );
       return lines.join("\n");
     })
     .join("\n\n");
@@ -116,10 +139,16 @@ export function digestMarkdown(digest: Digest): string {
   const head = `# Podcast digest, ${digest.since.slice(0, 10)} to ${digest.until.slice(0, 10)}\n`;
   const parts = digest.episodes.map((episode) => {
     const title = episode.link ? `[${escape(episode.title)}](${url(episode.link)})` : escape(episode.title);
-    const lines = [`## ${title}`, `*${escape(episode.feed_title)}, ${episode.published.slice(0, 10)}, ${clockTime(episode.duration_ms)}*`, ""];
+    const lines = [
+      `## ${title}`,
+      `*${escape(episode.feed_title)}, ${episode.published.slice(0, 10)}, ${clockTime(episode.duration_ms)}*`,
+      "",
+    ];
     if (episode.lead) lines.push(escape(episode.lead), "");
     for (const insight of episode.insights) {
-      const time = insight.link ? `[${clockTime(insight.start_ms)}](${url(insight.link)})` : clockTime(insight.start_ms);
+      const time = insight.link
+        ? `[${clockTime(insight.start_ms)}](${url(insight.link)})`
+        : clockTime(insight.start_ms);
       lines.push(`- ${time} ${insight.speaker ? `**${escape(insight.speaker)}:** ` : ""}${escape(insight.text)}`);
     }
     return lines.join("\n");

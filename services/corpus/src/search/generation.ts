@@ -54,7 +54,10 @@ export async function currentGeneration(layout: Layout): Promise<string | undefi
 
 export async function generationInfo(folder: string): Promise<GenerationInfo> {
   const info = await readJson<GenerationInfo>(join(folder, "index.json"));
-  if (info === undefined) throw new AppError("INDEX_MISSING", `${folder} is not a search index.`, { hint: "`podcast index --rebuild` makes it anew." });
+  if (info === undefined)
+    throw new AppError("INDEX_MISSING", `${folder} is not a search index.`, {
+      hint: "`podcast index --rebuild` makes it anew.",
+    });
   return info;
 }
 
@@ -62,9 +65,18 @@ export async function generationInfo(folder: string): Promise<GenerationInfo> {
  * Brings the index up to the given episodes: a new generation beside the old, switched by one rename. The id is a
  * hash of the content, so the same episodes give the same generation, and nothing is written when nothing changed.
  */
-export async function updateIndex(layout: Layout, sources: readonly IndexSource[], options: UpdateOptions): Promise<UpdateResult> {
+export async function updateIndex(
+  layout: Layout,
+  sources: readonly IndexSource[],
+  options: UpdateOptions,
+): Promise<UpdateResult> {
   const sorted = [...sources].sort((a, b) => (a.episode < b.episode ? -1 : 1));
-  const identity = [FORMAT, options.backend, options.model ?? "", ...sorted.map((source) => `${source.episode} ${source.digest}`)];
+  const identity = [
+    FORMAT,
+    options.backend,
+    options.model ?? "",
+    ...sorted.map((source) => `${source.episode} ${source.digest}`),
+  ];
   const id = sha256(identity.join("\n")).slice(0, 16);
   const current = await currentGeneration(layout);
   const previous = current === undefined ? undefined : await generationInfo(current).catch(() => undefined);
@@ -74,14 +86,20 @@ export async function updateIndex(layout: Layout, sources: readonly IndexSource[
   const staging = `${folder}.new`;
   await removeQuietly(staging);
   await mkdir(staging, { recursive: true });
-  const reusable = previous && previous.backend === options.backend && previous.model === options.model && !options.rebuild;
+  const reusable =
+    previous && previous.backend === options.backend && previous.model === options.model && !options.rebuild;
   const { db, store } = reusable
     ? await copyGeneration(current as string, staging, previous)
-    : { db: IndexDatabase.create(join(staging, LEXICAL)), store: options.dimensions ? createVectorStore(options.backend, options.dimensions) : undefined };
+    : {
+        db: IndexDatabase.create(join(staging, LEXICAL)),
+        store: options.dimensions ? createVectorStore(options.backend, options.dimensions) : undefined,
+      };
 
   const wanted = new Map(sorted.map((source) => [source.episode, source]));
   const known = new Map(db.episodes().map((entry) => [entry.episode, entry.digest]));
-  const stale = [...known].filter(([episode, digest]) => wanted.get(episode)?.digest !== digest).map(([episode]) => episode);
+  const stale = [...known]
+    .filter(([episode, digest]) => wanted.get(episode)?.digest !== digest)
+    .map(([episode]) => episode);
   const fresh = sorted.filter((source) => known.get(source.episode) !== source.digest);
   db.transaction(() => {
     for (const episode of stale) store?.remove(db.remove(episode));
@@ -115,7 +133,11 @@ export async function updateIndex(layout: Layout, sources: readonly IndexSource[
   return { info, changed: true, added: fresh.length, removed: stale.length };
 }
 
-async function copyGeneration(from: string, to: string, info: GenerationInfo): Promise<{ db: IndexDatabase; store: VectorStore | undefined }> {
+async function copyGeneration(
+  from: string,
+  to: string,
+  info: GenerationInfo,
+): Promise<{ db: IndexDatabase; store: VectorStore | undefined }> {
   await copyFile(join(from, LEXICAL), join(to, LEXICAL));
   return {
     db: IndexDatabase.open(join(to, LEXICAL), false),
@@ -138,11 +160,15 @@ async function removeOthers(layout: Layout, id: string): Promise<void> {
 }
 
 /** Opens both halves of the current generation for reading. */
-export async function openGeneration(layout: Layout): Promise<{ info: GenerationInfo; db: IndexDatabase; store: VectorStore | undefined }> {
+export async function openGeneration(
+  layout: Layout,
+): Promise<{ info: GenerationInfo; db: IndexDatabase; store: VectorStore | undefined }> {
   for (let attempt = 0; ; attempt++) {
     const folder = await currentGeneration(layout);
     if (folder === undefined) {
-      throw new AppError("INDEX_MISSING", "There is no search index yet.", { hint: "`podcast run <feed>` fills it; `podcast index` builds it from what is there." });
+      throw new AppError("INDEX_MISSING", "There is no search index yet.", {
+        hint: "`podcast run <feed>` fills it; `podcast index` builds it from what is there.",
+      });
     }
     try {
       const info = await generationInfo(folder);

@@ -74,7 +74,15 @@ export class IndexDatabase {
 
   /** Puts an episode in and returns the rows that its chunks got. */
   add(entry: IndexedEpisode, chunks: readonly Chunk[], vectors: readonly Float32Array[] | undefined): number[] {
-    this.#run("INSERT INTO episodes VALUES(?,?,?,?,?,?)", entry.feed, entry.episode, entry.feedTitle, entry.title, entry.published, entry.digest);
+    this.#run(
+      "INSERT INTO episodes VALUES(?,?,?,?,?,?)",
+      entry.feed,
+      entry.episode,
+      entry.feedTitle,
+      entry.title,
+      entry.published,
+      entry.digest,
+    );
     const start = (this.#get("SELECT coalesce(max(row), 0) AS top FROM chunks") as { top: number }).top;
     return chunks.map((chunk, position) => {
       const row = start + position + 1;
@@ -95,14 +103,21 @@ export class IndexDatabase {
       );
       this.#run("INSERT INTO words(rowid, text) VALUES(?,?)", row, searchable(chunk.text));
       const vector = vectors?.[position];
-      if (vector) this.#run("INSERT INTO vectors VALUES(?,?)", row, new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+      if (vector)
+        this.#run(
+          "INSERT INTO vectors VALUES(?,?)",
+          row,
+          new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength),
+        );
       return row;
     });
   }
 
   /** Takes an episode out and returns the rows that are gone. */
   remove(episode: string): number[] {
-    const rows = (this.#all("SELECT row FROM chunks WHERE episode=?", episode) as { row: number }[]).map(({ row }) => row);
+    const rows = (this.#all("SELECT row FROM chunks WHERE episode=?", episode) as { row: number }[]).map(
+      ({ row }) => row,
+    );
     for (const row of rows) {
       this.#run("DELETE FROM words WHERE rowid=?", row);
       this.#run("DELETE FROM vectors WHERE row=?", row);
@@ -113,13 +128,16 @@ export class IndexDatabase {
   }
 
   episodes(): IndexedEpisode[] {
-    return this.#all("SELECT feed, episode, feed_title AS feedTitle, title, published, digest FROM episodes ORDER BY episode") as unknown as IndexedEpisode[];
+    return this.#all(
+      "SELECT feed, episode, feed_title AS feedTitle, title, published, digest FROM episodes ORDER BY episode",
+    ) as unknown as IndexedEpisode[];
   }
 
   episode(key: string): IndexedEpisode | undefined {
-    return this.#get("SELECT feed, episode, feed_title AS feedTitle, title, published, digest FROM episodes WHERE episode=?", key) as
-      | IndexedEpisode
-      | undefined;
+    return this.#get(
+      "SELECT feed, episode, feed_title AS feedTitle, title, published, digest FROM episodes WHERE episode=?",
+      key,
+    ) as IndexedEpisode | undefined;
   }
 
   chunkCount(): number {
@@ -167,7 +185,12 @@ export class IndexDatabase {
 
   /** The chunk of the same kind before or after. */
   neighbour(row: IndexRow, step: 1 | -1): IndexRow | undefined {
-    return this.#get("SELECT * FROM chunks WHERE episode=? AND kind=? AND id=?", row.episode, row.kind, row.id + step) as IndexRow | undefined;
+    return this.#get(
+      "SELECT * FROM chunks WHERE episode=? AND kind=? AND id=?",
+      row.episode,
+      row.kind,
+      row.id + step,
+    ) as IndexRow | undefined;
   }
 
   /** Compacts the words table: fewer pages to read for each query. */

@@ -46,7 +46,12 @@ export class Searcher {
   readonly #store: VectorStore | undefined;
   readonly #embed: Embed | undefined;
 
-  private constructor(info: GenerationInfo, db: IndexDatabase, store: VectorStore | undefined, embed: Embed | undefined) {
+  private constructor(
+    info: GenerationInfo,
+    db: IndexDatabase,
+    store: VectorStore | undefined,
+    embed: Embed | undefined,
+  ) {
     this.info = info;
     this.#db = db;
     this.#store = store;
@@ -73,7 +78,8 @@ export class Searcher {
     const { limit = 10, ...filters } = options;
     const terms = queryTerms(query);
     const words = this.#db.lexical(terms, filters, CANDIDATES);
-    const meaning = this.#embed && this.#store && query.trim() !== "" ? this.#nearest(await this.#embed(query), filters) : [];
+    const meaning =
+      this.#embed && this.#store && query.trim() !== "" ? this.#nearest(await this.#embed(query), filters) : [];
     const fused = fuse(words, meaning).slice(0, limit);
     return fused.flatMap(({ row, score, ranks }) => {
       const found = this.#db.row(row);
@@ -121,7 +127,10 @@ export class Searcher {
 }
 
 /** Reciprocal rank fusion of two rankings. */
-export function fuse(words: readonly number[], meaning: readonly number[]): { row: number; score: number; ranks: SearchHit["ranks"] }[] {
+export function fuse(
+  words: readonly number[],
+  meaning: readonly number[],
+): { row: number; score: number; ranks: SearchHit["ranks"] }[] {
   const found = new Map<number, { row: number; score: number; ranks: SearchHit["ranks"] }>();
   for (const [name, ranking] of [["words", words] as const, ["meaning", meaning] as const]) {
     for (const [position, row] of ranking.entries()) {

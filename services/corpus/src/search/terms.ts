@@ -7,7 +7,8 @@ const STOP = new Set(
   ).split(" "),
 );
 
-const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
 
 /** Text as the lexical index sees it: words of scripts without spaces are set apart. */
@@ -18,7 +19,10 @@ export function searchable(text: string): string {
 
 /** Words of a query, in order, without those that say nothing. */
 export function queryTerms(query: string): string[] {
-  const words = searchable(query).toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  const words =
+    searchable(query)
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
   const telling = words.filter((word) => !STOP.has(word));
   return [...new Set(telling.length > 0 ? telling : words)].slice(0, 32);
 }
@@ -38,7 +42,8 @@ export function highlights(text: string, terms: readonly string[]): [number, num
     point += [...text.slice(last, match.index)].length;
     const length = [...match[0]].length;
     const word = match[0].toLowerCase();
-    if (stems.some((stem) => (UNSPACED.test(stem) ? word.includes(stem) : stemOf(word) === stem))) ranges.push([point, point + length]);
+    if (stems.some((stem) => (UNSPACED.test(stem) ? word.includes(stem) : stemOf(word) === stem)))
+      ranges.push([point, point + length]);
     point += length;
     last = match.index + match[0].length;
   }

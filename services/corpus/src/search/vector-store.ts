@@ -29,13 +29,21 @@ export function createVectorStore(backend: VectorBackend, dimensions: number): V
 }
 
 /** A saved store; read-only use may map the file instead of reading it. */
-export function openVectorStore(backend: VectorBackend, folder: string, dimensions: number, writable = false): VectorStore {
+export function openVectorStore(
+  backend: VectorBackend,
+  folder: string,
+  dimensions: number,
+  writable = false,
+): VectorStore {
   return backend === "faiss" ? openFaissStore(folder, dimensions) : openUsearchStore(folder, dimensions, writable);
 }
 
 /** Refuses vectors that no backend can hold; a wrong one would crash native code or poison the ranking. */
 export function checkVector(vector: Float32Array, dimensions: number): void {
   if (vector.length !== dimensions || !vector.every(Number.isFinite)) {
-    throw new AppError("ARTIFACT_INVALID", `A vector of ${vector.length} finite values was expected to have ${dimensions}.`);
+    throw new AppError(
+      "ARTIFACT_INVALID",
+      `A vector of ${vector.length} finite values was expected to have ${dimensions}.`,
+    );
   }
 }

@@ -19,7 +19,8 @@ export function spansFrom(probability: ArrayLike<number>, options: SpanOptions):
   let quiet = 0;
   const close = (frame: number) => {
     const end = frame - quiet;
-    if ((end - start) * options.frameMs >= options.minSpeechMs) spans.push({ startMs: Math.round(start * options.frameMs), endMs: Math.round(end * options.frameMs) });
+    if ((end - start) * options.frameMs >= options.minSpeechMs)
+      spans.push({ startMs: Math.round(start * options.frameMs), endMs: Math.round(end * options.frameMs) });
     start = -1;
     quiet = 0;
   };

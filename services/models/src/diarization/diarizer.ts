@@ -6,7 +6,10 @@ import type { DiarizationRequest } from "./process.ts";
 export class Diarizer {
   readonly #process = new ModelProcess<DiarizationRequest, Diarization>(new URL("./process.ts", import.meta.url));
 
-  run(request: DiarizationRequest, options: { signal?: AbortSignal | undefined; onProgress?: (share: number) => void } = {}): Promise<Diarization> {
+  run(
+    request: DiarizationRequest,
+    options: { signal?: AbortSignal | undefined; onProgress?: (share: number) => void } = {},
+  ): Promise<Diarization> {
     return this.#process.call(request, options);
   }
 

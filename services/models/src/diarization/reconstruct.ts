@@ -57,7 +57,11 @@ export function mergeWindows(
 }
 
 /** Turns from activity: the loudest voice of each moment, and a second one where it is heard as well. */
-export function turnsFromTimeline(timeline: VoiceTimeline, durationMs: number, options: ReconstructOptions): SpeakerTurn[] {
+export function turnsFromTimeline(
+  timeline: VoiceTimeline,
+  durationMs: number,
+  options: ReconstructOptions,
+): SpeakerTurn[] {
   const frameMs = (FRAME_SHIFT / SAMPLE_RATE) * 1000;
   const turns: SpeakerTurn[] = [];
   for (let speaker = 0; speaker < timeline.speakers; speaker++) {

@@ -21,8 +21,14 @@ export class EmbeddingModel {
   /** @param folder Holds model.onnx, tokenizer.json and tokenizer_config.json. */
   static async load(folder: string, threads: number): Promise<EmbeddingModel> {
     const json = async (name: string) => JSON.parse(await readFile(join(folder, name), "utf8"));
-    const session = await ort.InferenceSession.create(join(folder, "model.onnx"), { intraOpNumThreads: threads, interOpNumThreads: 1 });
-    return new EmbeddingModel(session, new Tokenizer(await json("tokenizer.json"), await json("tokenizer_config.json")));
+    const session = await ort.InferenceSession.create(join(folder, "model.onnx"), {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+    });
+    return new EmbeddingModel(
+      session,
+      new Tokenizer(await json("tokenizer.json"), await json("tokenizer_config.json")),
+    );
   }
 
   /** One vector a text. Texts of like length share a batch, so that little is padding. */

@@ -34,7 +34,10 @@ export class ModelProcess<Request, Result> {
   }
 
   /** Sends one request. An aborted signal kills the process: native code cannot be interrupted otherwise. */
-  async call(body: Request, options: { signal?: AbortSignal | undefined; onProgress?: ((share: number) => void) | undefined } = {}): Promise<Result> {
+  async call(
+    body: Request,
+    options: { signal?: AbortSignal | undefined; onProgress?: ((share: number) => void) | undefined } = {},
+  ): Promise<Result> {
     options.signal?.throwIfAborted();
     const child = this.#start();
     const id = this.#next++;
@@ -83,7 +86,8 @@ export class ModelProcess<Request, Result> {
       if (this.#child === child) this.#child = undefined;
       const lost = signal === "SIGKILL" ? "OUT_OF_MEMORY" : "PROGRAM_FAILED";
       const why = stderr.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
-      for (const waiting of this.#waiting.values()) waiting.reject(new AppError(lost, `A model's process ended (${signal ?? code}). ${why}`));
+      for (const waiting of this.#waiting.values())
+        waiting.reject(new AppError(lost, `A model's process ended (${signal ?? code}). ${why}`));
       this.#waiting.clear();
     });
     // An idle child must not keep this process alive.
@@ -99,6 +103,9 @@ export class ModelProcess<Request, Result> {
     if (waiting === undefined) return;
     if (message.kind === "progress") waiting.onProgress?.(message.value);
     else if (message.kind === "result") waiting.resolve(message.value);
-    else waiting.reject(new AppError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }));
+    else
+      waiting.reject(
+        new AppError(message.code, message.message, message.hint === undefined ? {} : { hint: message.hint }),
+      );
   }
 }

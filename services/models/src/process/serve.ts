@@ -2,7 +2,9 @@ import { toAppError } from "@podcast/base";
 import type { ProcessReply, ProcessRequest } from "./model-process.ts";
 
 /** The child's side of ModelProcess: one request at a time, in order. Ends with its parent. */
-export function serve<Request, Result>(handle: (request: Request, progress: (share: number) => void) => Promise<Result>): void {
+export function serve<Request, Result>(
+  handle: (request: Request, progress: (share: number) => void) => Promise<Result>,
+): void {
   let queue = Promise.resolve();
   const reply = (message: ProcessReply) => process.send?.(message);
   process.on("message", ({ id, body }: ProcessRequest) => {

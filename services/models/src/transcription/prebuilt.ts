@@ -20,14 +20,20 @@ export class PrebuiltWhisper implements SpeechEngine {
     try {
       createRequire(import.meta.url).resolve("@fugood/whisper.node");
     } catch (error) {
-      throw new AppError("PROGRAM_MISSING", "There is no Whisper decoder on this machine.", { hint: "apt-get install cmake g++, then run again: whisper.cpp is built by itself.", cause: error });
+      throw new AppError("PROGRAM_MISSING", "There is no Whisper decoder on this machine.", {
+        hint: "apt-get install cmake g++, then run again: whisper.cpp is built by itself.",
+        cause: error,
+      });
     }
     return new PrebuiltWhisper(model, threads);
   }
 
   decode(samples: Buffer, options: DecodeOptions): Promise<Decoded> {
     const { signal, ...rest } = options;
-    return this.#process.call({ model: this.#model, threads: this.#threads, samples: new Uint8Array(samples), options: rest }, { signal });
+    return this.#process.call(
+      { model: this.#model, threads: this.#threads, samples: new Uint8Array(samples), options: rest },
+      { signal },
+    );
   }
 
   async close(): Promise<void> {

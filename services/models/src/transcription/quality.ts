@@ -37,7 +37,8 @@ export function loops(words: readonly DecodedWord[]): Set<number> {
   for (let length = 1; length <= 12; length++) {
     for (let start = length; start + length <= key.length; start++) {
       let copies = 0;
-      while (start + (copies + 1) * length <= key.length && same(key, start + copies * length, start - length, length)) copies++;
+      while (start + (copies + 1) * length <= key.length && same(key, start + copies * length, start - length, length))
+        copies++;
       // "very, very" and "no, no, no" are speech; a phrase needs fewer copies than a word to be a loop.
       if (copies >= (length === 1 ? 4 : 2)) {
         for (let position = start; position < start + copies * length; position++) looped.add(position);
@@ -83,7 +84,10 @@ export function gaps(segments: readonly DecodedSegment[], spans: readonly Speech
   return spans.flatMap((span) => {
     const found: SpeechSpan[] = [];
     let at = span.startMs;
-    for (const { startMs, endMs } of [...covered, { startMs: Number.POSITIVE_INFINITY, endMs: Number.POSITIVE_INFINITY }]) {
+    for (const { startMs, endMs } of [
+      ...covered,
+      { startMs: Number.POSITIVE_INFINITY, endMs: Number.POSITIVE_INFINITY },
+    ]) {
       const until = Math.min(startMs, span.endMs);
       if (until - at >= minMs) found.push({ ...span, startMs: Math.round(at), endMs: Math.round(until) });
       at = Math.max(at, endMs);

@@ -21,12 +21,21 @@ export async function startSpeechEngine(options: StartOptions): Promise<SpeechEn
   let why: string;
   try {
     const binaries = (await builtWhisper(cache)) ?? (await buildWhisper({ cache, signal, onLine: onBuild }));
-    return await WhisperServer.start({ binary: binaries.server, model, threads, name: `whisper.cpp ${WHISPER_VERSION} native`, signal });
+    return await WhisperServer.start({
+      binary: binaries.server,
+      model,
+      threads,
+      name: `whisper.cpp ${WHISPER_VERSION} native`,
+      signal,
+    });
   } catch (raw) {
     const error = toAppError(raw);
     if (error.code !== "PROGRAM_MISSING" && error.code !== "PROGRAM_FAILED") throw error;
     why = error.message;
   }
-  logger.warn({ why }, "whisper.cpp could not be built here: using the prebuilt one, which is many times slower (install cmake and g++)");
+  logger.warn(
+    { why },
+    "whisper.cpp could not be built here: using the prebuilt one, which is many times slower (install cmake and g++)",
+  );
   return PrebuiltWhisper.start(model, threads);
 }

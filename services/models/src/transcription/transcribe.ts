@@ -39,7 +39,7 @@ const LOW_CONFIDENCE = 0.84;
 /** Speech of this length without a word is a gap. ms */
 const GAP_MS = 1500;
 /** A second decoding has to be this much better to replace the first. */
-const MARGIN = 1.02;
+const MARGIN = 1.05;
 
 /** Speech that is decoded in one go, whisper.cpp's own loop moving its window through it. ms */
 const BLOCK_MS = 150_000;
@@ -125,7 +125,8 @@ class WindowDecoder {
     const consider = (candidate: Attempt) => {
       if (candidate.quality.likely > best.quality.likely * MARGIN) best = candidate;
     };
-    const settled = () => best.quality.confidence >= LOW_CONFIDENCE && best.quality.looped === 0 && best.quality.rate >= usual * LOW_RATE;
+    const settled = () =>
+      best.quality.confidence >= LOW_CONFIDENCE && best.quality.looped === 0 && best.quality.rate >= usual * LOW_RATE;
     consider(await this.decode(window, undefined));
     const voices = windowsByVoice(window);
     if (!settled() && voices.length > 1) consider(await this.#pieces(window, voices));
@@ -158,15 +159,25 @@ class WindowDecoder {
 
 function isDoubtful(attempt: Attempt, window: DecodeWindow, usual: number): boolean {
   const { quality, segments } = attempt;
-  return quality.rate < usual * LOW_RATE || quality.confidence < LOW_CONFIDENCE || quality.looped > 0 || gaps(segments, window.spans, GAP_MS).length > 0;
+  return (
+    quality.rate < usual * LOW_RATE ||
+    quality.confidence < LOW_CONFIDENCE ||
+    quality.looped > 0 ||
+    gaps(segments, window.spans, GAP_MS).length > 0
+  );
 }
 
 function doubtsOf(attempt: Attempt, window: DecodeWindow, usual: number): Doubtful[] {
-  const doubts: Doubtful[] = gaps(attempt.segments, window.spans, GAP_MS).map(({ startMs, endMs }) => ({ startMs, endMs, kind: "skipped" }));
+  const doubts: Doubtful[] = gaps(attempt.segments, window.spans, GAP_MS).map(({ startMs, endMs }) => ({
+    startMs,
+    endMs,
+    kind: "skipped",
+  }));
   const whole = { startMs: window.startMs, endMs: window.endMs };
   if (loops(wordsOf(attempt.segments)).size > 0) doubts.push({ ...whole, kind: "repeated" });
   for (const segment of attempt.segments) {
-    if (segment.noSpeech > 0.6 && segment.logprob < -1) doubts.push({ startMs: segment.startMs, endMs: segment.endMs, kind: "invented" });
+    if (segment.noSpeech > 0.6 && segment.logprob < -1)
+      doubts.push({ startMs: segment.startMs, endMs: segment.endMs, kind: "invented" });
   }
   if (attempt.quality.confidence < 0.7 || attempt.quality.rate < usual * 0.6) doubts.push({ ...whole, kind: "unsure" });
   return doubts;
@@ -207,7 +218,9 @@ function clip(segment: DecodedSegment, hole: SpeechSpan): DecodedSegment {
 /** Segments by time; one that words were put into the middle of is cut there. */
 function inOrder(segments: readonly DecodedSegment[]): DecodedSegment[] {
   const pieces = segments.flatMap((segment) => {
-    const rivals = segments.filter((other) => other !== segment && other.startMs > segment.startMs && other.endMs < segment.endMs);
+    const rivals = segments.filter(
+      (other) => other !== segment && other.startMs > segment.startMs && other.endMs < segment.endMs,
+    );
     const cut = rivals[0]?.startMs;
     if (cut === undefined) return [segment];
     const before = segment.words.filter((word) => word.startMs < cut);
@@ -242,7 +255,8 @@ function assignToWindows(heard: readonly DecodedSegment[], windows: readonly Dec
       if (home < 0) home = 0;
       pieces.set(home, [...(pieces.get(home) ?? []), word]);
     }
-    for (const [home, words] of pieces) (parts[home] as DecodedSegment[]).push(pieces.size === 1 ? segment : ofWords(segment, words));
+    for (const [home, words] of pieces)
+      (parts[home] as DecodedSegment[]).push(pieces.size === 1 ? segment : ofWords(segment, words));
   }
   return windows.map((window, position) => ofSegments(parts[position] as DecodedSegment[], window));
 }
@@ -252,7 +266,11 @@ const IMPOSSIBLE_RATE = 40;
 
 /** Spreads words over the speech by their length where the decoder squeezed many of them into a moment. */
 function respread(segments: DecodedSegment[], spans: readonly SpeechSpan[]): DecodedSegment[] {
-  const squeezed = segments.some((segment) => segment.text.length > 30 && (segment.text.length / Math.max(1, segment.endMs - segment.startMs)) * 1000 > IMPOSSIBLE_RATE);
+  const squeezed = segments.some(
+    (segment) =>
+      segment.text.length > 30 &&
+      (segment.text.length / Math.max(1, segment.endMs - segment.startMs)) * 1000 > IMPOSSIBLE_RATE,
+  );
   if (!squeezed) return segments;
   const letters = wordsOf(segments).reduce((sum, word) => sum + word.text.length + 1, 0);
   const length = spans.reduce((sum, span) => sum + span.endMs - span.startMs, 0);
@@ -271,7 +289,12 @@ function respread(segments: DecodedSegment[], spans: readonly SpeechSpan[]): Dec
       spent += word.text.length + 1;
       return { ...word, startMs, endMs: at(Math.min(1, spent / letters)) };
     });
-    return { ...segment, words, startMs: words[0]?.startMs ?? segment.startMs, endMs: words.at(-1)?.endMs ?? segment.endMs };
+    return {
+      ...segment,
+      words,
+      startMs: words[0]?.startMs ?? segment.startMs,
+      endMs: words.at(-1)?.endMs ?? segment.endMs,
+    };
   });
 }
 

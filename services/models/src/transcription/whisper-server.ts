@@ -60,7 +60,19 @@ export class WhisperServer implements SpeechEngine {
     options.signal?.throwIfAborted();
     const port = await freePort();
     const path = `/${randomBytes(12).toString("hex")}`;
-    const args = ["-m", options.model, "--host", "127.0.0.1", "--port", String(port), "--request-path", path, "-t", String(options.threads), "-nlp"];
+    const args = [
+      "-m",
+      options.model,
+      "--host",
+      "127.0.0.1",
+      "--port",
+      String(port),
+      "--request-path",
+      path,
+      "-t",
+      String(options.threads),
+      "-nlp",
+    ];
     const child = spawnChild(options.binary, args, { stdio: ["ignore", "ignore", "pipe"] });
     const server = new WhisperServer(child, `http://127.0.0.1:${port}${path}`, options.name);
     const failed = once(child, "error").then(([error]) => {
@@ -73,7 +85,10 @@ export class WhisperServer implements SpeechEngine {
         await server.close();
         throw new AppError("ABORTED", "Stopped on request.");
       }
-      const answered = await Promise.race([fetch(`${server.#url}/`, { signal: AbortSignal.timeout(2000) }).then((response) => response.ok), failed]).catch((error) => {
+      const answered = await Promise.race([
+        fetch(`${server.#url}/`, { signal: AbortSignal.timeout(2000) }).then((response) => response.ok),
+        failed,
+      ]).catch((error) => {
         if (error instanceof AppError) throw error;
         return false;
       });
@@ -104,7 +119,11 @@ export class WhisperServer implements SpeechEngine {
     for (const [key, value] of Object.entries(fields)) form.set(key, String(value));
     let body: VerboseJson;
     try {
-      const response = await fetch(`${this.#url}/inference`, { method: "POST", body: form, ...(options.signal ? { signal: options.signal } : {}) });
+      const response = await fetch(`${this.#url}/inference`, {
+        method: "POST",
+        body: form,
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
       body = (await response.json()) as VerboseJson;
     } catch (error) {
       if (options.signal?.aborted) throw new AppError("ABORTED", "Stopped on request.", { cause: error });
@@ -125,7 +144,10 @@ export class WhisperServer implements SpeechEngine {
   #failure(code: "MODEL_UNREADABLE" | "TRANSCRIPTION_FAILED", message: string, cause?: unknown): AppError {
     const last = this.#stderr.trim().split("\n").at(-1) ?? "";
     if (this.#ended === "SIGKILL" || /failed to allocate|out of memory|bad_alloc/i.test(this.#stderr)) {
-      return new AppError("OUT_OF_MEMORY", `${message}: out of memory.`, { hint: "Choose a smaller model: --model transcription=whisper/tiny.en-q5_1", cause });
+      return new AppError("OUT_OF_MEMORY", `${message}: out of memory.`, {
+        hint: "Choose a smaller model: --model transcription=whisper/tiny.en-q5_1",
+        cause,
+      });
     }
     return new AppError(code, `${message}: ${last.slice(0, 300)}`, { cause });
   }

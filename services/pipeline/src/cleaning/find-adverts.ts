@@ -4,13 +4,37 @@ import type { TimedText } from "../text/timed-text.ts";
 
 /** Phrases that open a sponsor read; each is close to never said in the talk itself. */
 const OPENERS: readonly [RegExp, number, string][] = [
-  [/\b(?:this|today'?s|the|our)\s+(?:episode|show|podcast|program)\s+(?:is|was|are|has been)\s+(?:\w+\s+)?(?:brought to you|sponsored|supported|made possible|presented)\b/i, 1, "sponsored by"],
+  [
+    /\b(?:this|today'?s|the|our)\s+(?:episode|show|podcast|program)\s+(?:is|was|are|has been)\s+(?:\w+\s+)?(?:brought to you|sponsored|supported|made possible|presented)\b/i,
+    1,
+    "sponsored by",
+  ],
   [/\b(?:brought to you|sponsored|presented|made possible) by\b/i, 0.8, "brought to you by"],
-  [/\b(?:support|sponsorship|funding) for (?:this|today'?s|the) (?:show|podcast|episode|program)\b/i, 1, "support comes from"],
-  [/\bthanks?(?: you)?(?: again| so much| very much)? to (?:our (?:sponsors?|partners?|friends)\b|[^.!?]{2,50}? for (?:sponsoring|supporting|backing|making|bringing|powering))/i, 1, "thanks to a sponsor"],
-  [/\b(?:big |huge )?(?:thank you|thanks|shout-?out) to our (?:sponsors?|partners?|friends) (?:at|over at|from)?\b/i, 1, "thanks to our partners"],
-  [/\b(?:a )?(?:quick |short |brief )?(?:word|message|break) from (?:our|today'?s|this (?:week|month|episode)'?s?) (?:sponsors?|partners?|advertisers?)\b/i, 1, "a word from our sponsor"],
-  [/\bour (?:sponsor|partner)(?:'s|s)? (?:website|site|link|offer|for today|today|this week)\b/i, 0.9, "our sponsor's offer"],
+  [
+    /\b(?:support|sponsorship|funding) for (?:this|today'?s|the) (?:show|podcast|episode|program)\b/i,
+    1,
+    "support comes from",
+  ],
+  [
+    /\bthanks?(?: you)?(?: again| so much| very much)? to (?:our (?:sponsors?|partners?|friends)\b|[^.!?]{2,50}? for (?:sponsoring|supporting|backing|making|bringing|powering))/i,
+    1,
+    "thanks to a sponsor",
+  ],
+  [
+    /\b(?:big |huge )?(?:thank you|thanks|shout-?out) to our (?:sponsors?|partners?|friends) (?:at|over at|from)?\b/i,
+    1,
+    "thanks to our partners",
+  ],
+  [
+    /\b(?:a )?(?:quick |short |brief )?(?:word|message|break) from (?:our|today'?s|this (?:week|month|episode)'?s?) (?:sponsors?|partners?|advertisers?)\b/i,
+    1,
+    "a word from our sponsor",
+  ],
+  [
+    /\bour (?:sponsor|partner)(?:'s|s)? (?:website|site|link|offer|for today|today|this week)\b/i,
+    0.9,
+    "our sponsor's offer",
+  ],
   [/\b(?:today'?s|this (?:week|month|episode)'?s) (?:sponsor|partner)\b/i, 1, "today's sponsor"],
   [/\bif you (?:want|like|would like) to support the (?:show|podcast)\b/i, 0.6, "support the show"],
 ];
@@ -19,14 +43,23 @@ const OPENERS: readonly [RegExp, number, string][] = [
 const CALLS: readonly [RegExp, number, string][] = [
   [/\b(?:promo|discount|coupon|offer)? ?code:? ["“]?[A-Z0-9]{3,}\b/, 0.8, "promo code"],
   [/\b(?:use|enter|with|apply) (?:the |our )?(?:promo |discount |offer |coupon )?code\b/i, 0.8, "promo code"],
-  [/\b(?:visit|go to|head (?:over )?to|check out|get started at|sign up at|learn more at|try|find (?:them|it|out more) at|download|available at)\b[^.!?]{0,60}?\b[\w-]+\s?(?:\.|dot)\s?(?:com|org|net|io|co|app|fm|tv|ai|dev)\b/i, 0.8, "address"],
+  [
+    /\b(?:visit|go to|head (?:over )?to|check out|get started at|sign up at|learn more at|try|find (?:them|it|out more) at|download|available at)\b[^.!?]{0,60}?\b[\w-]+\s?(?:\.|dot)\s?(?:com|org|net|io|co|app|fm|tv|ai|dev)\b/i,
+    0.8,
+    "address",
+  ],
   [/\b[\w-]+\.(?:com|org|net|io|co|app|fm|tv|ai|dev)\/\w+/i, 0.6, "address"],
   [/\b[\w-]{3,}\.(?:com|org|net|io|app|fm|ai)\b/i, 0.4, "address"],
-  [/\b(?:free (?:trial|month|shipping|account)|extended trial|money-back|percent off|% off|off your first|first (?:order|purchase|month)|cancel any ?time|terms apply|sign up (?:now|today)|link in the (?:show notes|description))\b/i, 0.6, "offer"],
+  [
+    /\b(?:free (?:trial|month|shipping|account)|extended trial|money-back|percent off|% off|off your first|first (?:order|purchase|month)|cancel any ?time|terms apply|sign up (?:now|today)|link in the (?:show notes|description))\b/i,
+    0.6,
+    "offer",
+  ],
 ];
 
 /** Where a read ends: the host goes back to the talk. */
-const RETURN = /\b(?:welcome back|back to (?:the|our|my) (?:show|episode|conversation|interview|guest|talk)|and we'?re back|let'?s (?:get|dive|jump) (?:back )?in(?:to)?|now,? back to)\b/i;
+const RETURN =
+  /\b(?:welcome back|back to (?:the|our|my) (?:show|episode|conversation|interview|guest|talk)|and we'?re back|let'?s (?:get|dive|jump) (?:back )?in(?:to)?|now,? back to)\b/i;
 const OPEN = 0.75;
 const MAX_SENTENCES = 8;
 const MAX_MS = 120_000;
@@ -97,7 +130,9 @@ function marksOf(text: string): Marks {
 /** "Support the show" alone may be a plea; followed by praise of a brand it is a read. */
 function brandAfter(texts: readonly string[], at: number): boolean {
   const next = texts[at + 1] ?? "";
-  return /^["“]?[A-Z][\w&.-]+(?: [A-Z][\w&.-]+){0,2} (?:is|are|has|makes?|builds?|gives?|helps?|lets?|turns?|captures?|offers?|replaces?)\b/.test(next);
+  return /^["“]?[A-Z][\w&.-]+(?: [A-Z][\w&.-]+){0,2} (?:is|are|has|makes?|builds?|gives?|helps?|lets?|turns?|captures?|offers?|replaces?)\b/.test(
+    next,
+  );
 }
 
 const BRAND = [
@@ -114,10 +149,22 @@ function brandOf(text: string): string | undefined {
   return undefined;
 }
 
-function extend(at: number, spans: readonly VoicedSpan[], texts: readonly string[], marks: readonly Marks[], timed: TimedText): Read {
+function extend(
+  at: number,
+  spans: readonly VoicedSpan[],
+  texts: readonly string[],
+  marks: readonly Marks[],
+  timed: TimedText,
+): Read {
   const first = marks[at] as Marks;
   let brand = brandOf(texts[at] as string);
-  const read: Read = { from: at, to: at, score: Math.max(first.open, first.call), brand, reasons: new Set(first.reasons) };
+  const read: Read = {
+    from: at,
+    to: at,
+    score: Math.max(first.open, first.call),
+    brand,
+    reasons: new Set(first.reasons),
+  };
   const { voice } = spans[at] as VoicedSpan;
   const startMs = timed.timeAt((spans[at] as VoicedSpan).start);
   for (let next = at + 1; next < spans.length && next - at < MAX_SENTENCES; next++) {
@@ -131,7 +178,13 @@ function extend(at: number, spans: readonly VoicedSpan[], texts: readonly string
     const named = brand !== undefined && mentions(text, brand);
     const sells = mark.open > 0 || mark.call >= 0.4;
     // One plain sentence may stand between two that sell.
-    const bridge = !named && !sells && next + 1 < spans.length && next - read.to === 1 && (((marks[next + 1] as Marks).call >= 0.6) || (brand !== undefined && mentions(texts[next + 1] as string, brand))) && !text.endsWith("?");
+    const bridge =
+      !named &&
+      !sells &&
+      next + 1 < spans.length &&
+      next - read.to === 1 &&
+      ((marks[next + 1] as Marks).call >= 0.6 || (brand !== undefined && mentions(texts[next + 1] as string, brand))) &&
+      !text.endsWith("?");
     if (!named && !sells && !bridge) break;
     if (!bridge) {
       read.to = next;
@@ -146,7 +199,9 @@ function extend(at: number, spans: readonly VoicedSpan[], texts: readonly string
 
 /** "Strava is the home for athletes": the subject of the sentence after an opener is the brand. */
 function subjectOf(text: string): string | undefined {
-  return /^((?:[A-Z][\w&.-]+)(?: [A-Z][\w&.-]+){0,2}) (?:is|are|has|makes?|builds?|gives?|helps?|lets?|turns?|captures?|offers?|replaces?|sells?|brings?|keeps?|delivers?)\b/.exec(text)?.[1];
+  return /^((?:[A-Z][\w&.-]+)(?: [A-Z][\w&.-]+){0,2}) (?:is|are|has|makes?|builds?|gives?|helps?|lets?|turns?|captures?|offers?|replaces?|sells?|brings?|keeps?|delivers?)\b/.exec(
+    text,
+  )?.[1];
 }
 
 function mentions(text: string, brand: string): boolean {
@@ -169,19 +224,21 @@ function bound(reads: Read[], spans: readonly VoicedSpan[], timed: TimedText, ma
       kept.add(read);
     }
   }
-  const cuts = reads.filter((read) => kept.has(read)).map((read): Cut => {
-    const start = (spans[read.from] as VoicedSpan).start;
-    const end = (spans[read.to] as VoicedSpan).end;
-    return {
-      char_start: timed.points.toPoint(start),
-      char_end: timed.points.toPoint(end),
-      start_ms: timed.timeAt(start),
-      end_ms: timed.timeAt(end),
-      kind: "sponsor",
-      ...(read.brand === undefined ? {} : { brand: read.brand }),
-      score: Math.round(read.score * 100) / 100,
-      reasons: [...read.reasons],
-    };
-  });
+  const cuts = reads
+    .filter((read) => kept.has(read))
+    .map((read): Cut => {
+      const start = (spans[read.from] as VoicedSpan).start;
+      const end = (spans[read.to] as VoicedSpan).end;
+      return {
+        char_start: timed.points.toPoint(start),
+        char_end: timed.points.toPoint(end),
+        start_ms: timed.timeAt(start),
+        end_ms: timed.timeAt(end),
+        kind: "sponsor",
+        ...(read.brand === undefined ? {} : { brand: read.brand }),
+        score: Math.round(read.score * 100) / 100,
+        reasons: [...read.reasons],
+      };
+    });
   return { cuts, share: Math.round((taken / length) * 10_000) / 10_000, bounded };
 }

@@ -4,7 +4,10 @@
  */
 export function decodeXml(bytes: Uint8Array, contentType: string | undefined): string {
   const declared =
-    byteOrderMark(bytes) ?? /charset\s*=\s*"?([\w.:-]+)/i.exec(contentType ?? "")?.[1] ?? xmlDeclaration(bytes) ?? "utf-8";
+    byteOrderMark(bytes) ??
+    /charset\s*=\s*"?([\w.:-]+)/i.exec(contentType ?? "")?.[1] ??
+    xmlDeclaration(bytes) ??
+    "utf-8";
   for (const label of [declared, "utf-8"]) {
     try {
       return new TextDecoder(label, { fatal: true }).decode(bytes);

@@ -36,7 +36,12 @@ export async function fetchFeed(
   return withPages(http, first, config, signal);
 }
 
-async function withPages(http: HttpClient, first: FetchedFeed, config: FeedSettings, signal: AbortSignal | undefined): Promise<FetchedFeed> {
+async function withPages(
+  http: HttpClient,
+  first: FetchedFeed,
+  config: FeedSettings,
+  signal: AbortSignal | undefined,
+): Promise<FetchedFeed> {
   const document = first.document as FeedDocument;
   const seen = new Set([first.url]);
   const guids = new Set(document.items.map((item) => item.guid));
@@ -55,8 +60,16 @@ async function withPages(http: HttpClient, first: FetchedFeed, config: FeedSetti
   return { ...first, document: { ...document, items } };
 }
 
-async function readPage(http: HttpClient, url: string, config: FeedSettings, state: FeedState, signal: AbortSignal | undefined): Promise<FetchedFeed> {
-  const headers: Record<string, string> = { accept: "application/rss+xml, application/atom+xml, application/xml;q=0.9, */*;q=0.5" };
+async function readPage(
+  http: HttpClient,
+  url: string,
+  config: FeedSettings,
+  state: FeedState,
+  signal: AbortSignal | undefined,
+): Promise<FetchedFeed> {
+  const headers: Record<string, string> = {
+    accept: "application/rss+xml, application/atom+xml, application/xml;q=0.9, */*;q=0.5",
+  };
   if (state.etag) headers["if-none-match"] = state.etag;
   if (state.lastModified) headers["if-modified-since"] = state.lastModified;
   try {
@@ -84,10 +97,16 @@ async function readPage(http: HttpClient, url: string, config: FeedSettings, sta
 function feedError(url: string, error: unknown): unknown {
   if (!(error instanceof HttpError)) return error;
   if (error.status === 404 || error.status === 410) {
-    return new AppError("FEED_NOT_FOUND", `There is no feed at ${url} (${error.status}).`, { hint: "Check the address; the show may have moved.", cause: error });
+    return new AppError("FEED_NOT_FOUND", `There is no feed at ${url} (${error.status}).`, {
+      hint: "Check the address; the show may have moved.",
+      cause: error,
+    });
   }
   if (error.code === "HTTP_TOO_LARGE") {
-    return new AppError("FEED_TOO_LARGE", `${url}: ${error.message}`, { hint: "feeds.maxBytes sets the bound.", cause: error });
+    return new AppError("FEED_TOO_LARGE", `${url}: ${error.message}`, {
+      hint: "feeds.maxBytes sets the bound.",
+      cause: error,
+    });
   }
   return error;
 }

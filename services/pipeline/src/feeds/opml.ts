@@ -10,7 +10,8 @@ interface Outline {
 /** Feed addresses of an OPML file, nested groups included, in order and once each. Throws OPML_INVALID. */
 export function readOpml(bytes: Uint8Array): string[] {
   const text = decodeXml(bytes, undefined);
-  if (/<!(?:DOCTYPE|ENTITY)/i.test(text)) throw new AppError("OPML_INVALID", "The OPML file declares a document type; such files are refused.");
+  if (/<!(?:DOCTYPE|ENTITY)/i.test(text))
+    throw new AppError("OPML_INVALID", "The OPML file declares a document type; such files are refused.");
   let outlines: Outline[];
   try {
     outlines = (parseOpml(text).body?.outlines ?? []) as Outline[];

@@ -54,13 +54,20 @@ interface Loose {
  * Throws FEED_NOT_XML for pages that are no feed, FEED_DOCTYPE for documents that declare entities, FEED_INVALID.
  */
 export function parseFeed(bytes: Uint8Array, baseUrl: string, contentType?: string): FeedDocument {
-  const text = decodeXml(bytes, contentType).replace(/^\uFEFF/, "").trimStart();
+  const text = decodeXml(bytes, contentType)
+    .replace(/^\uFEFF/, "")
+    .trimStart();
   if (text === "") throw new AppError("FEED_INVALID", `${baseUrl} is empty.`);
   if (/^<!doctype\s+html|^<html/i.test(text)) {
-    throw new AppError("FEED_NOT_XML", `${baseUrl} is a web page, not a feed.`, { hint: "Look for the address of its RSS feed." });
+    throw new AppError("FEED_NOT_XML", `${baseUrl} is a web page, not a feed.`, {
+      hint: "Look for the address of its RSS feed.",
+    });
   }
   if (/<!(?:DOCTYPE|ENTITY)/i.test(text.slice(0, 65_536).replace(/<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>/g, ""))) {
-    throw new AppError("FEED_DOCTYPE", `${baseUrl} declares a document type; such feeds are refused, they can be made to expand without end.`);
+    throw new AppError(
+      "FEED_DOCTYPE",
+      `${baseUrl} declares a document type; such feeds are refused, they can be made to expand without end.`,
+    );
   }
   let format: string;
   let feed: Loose;
@@ -72,7 +79,11 @@ export function parseFeed(bytes: Uint8Array, baseUrl: string, contentType?: stri
     const kind = text.startsWith("<") ? "FEED_INVALID" : "FEED_NOT_XML";
     throw new AppError(kind, `${baseUrl} cannot be read as a feed: ${(error as Error).message}`, { cause: error });
   }
-  return format === "atom" ? readAtom(feed, baseUrl) : format === "json" ? readJsonFeed(feed, baseUrl) : readRss(feed, baseUrl);
+  return format === "atom"
+    ? readAtom(feed, baseUrl)
+    : format === "json"
+      ? readJsonFeed(feed, baseUrl)
+      : readRss(feed, baseUrl);
 }
 
 function readRss(feed: Loose, base: string): FeedDocument {
@@ -90,7 +101,9 @@ function readRss(feed: Loose, base: string): FeedDocument {
     ...optional("newUrl", link(itunes.newFeedUrl, base)),
     ...optional("nextUrl", nextLink(table(feed.atom).links, base)),
     ...optional("ttlMinutes", count(feed.ttl)),
-    categories: items(itunes.categories ?? feed.categories).flatMap((one) => clean(table(one).text ?? table(one).name) ?? []),
+    categories: items(itunes.categories ?? feed.categories).flatMap(
+      (one) => clean(table(one).text ?? table(one).name) ?? [],
+    ),
     people: readPeople(podcast.persons),
     items: distinct(items(feed.items).map((item) => readRssItem(table(item), base))),
   };
@@ -144,15 +157,28 @@ function readAtom(feed: Loose, base: string): FeedDocument {
 function readAtomEntry(entry: Loose, base: string): FeedItem {
   const links = items(entry.links).map(table);
   const enclosure = pickEnclosure(
-    links.filter((one) => one.rel === "enclosure").map((one) => ({ url: one.href, type: one.type, length: one.length })),
+    links
+      .filter((one) => one.rel === "enclosure")
+      .map((one) => ({ url: one.href, type: one.type, length: one.length })),
     base,
   );
   const rss = readRssItem(
-    { ...entry, title: plain(entry.title), description: plain(entry.summary) ?? plain(entry.content), guid: entry.id, pubDate: entry.published ?? entry.updated },
+    {
+      ...entry,
+      title: plain(entry.title),
+      description: plain(entry.summary) ?? plain(entry.content),
+      guid: entry.id,
+      pubDate: entry.published ?? entry.updated,
+    },
     base,
   );
   const page = relLink(entry.links, "alternate", base);
-  return { ...rss, ...optional("enclosure", enclosure), ...optional("link", page), guid: clean(entry.id) ?? enclosure?.url ?? rss.guid };
+  return {
+    ...rss,
+    ...optional("enclosure", enclosure),
+    ...optional("link", page),
+    guid: clean(entry.id) ?? enclosure?.url ?? rss.guid,
+  };
 }
 
 function readJsonFeed(feed: Loose, base: string): FeedDocument {
@@ -202,7 +228,15 @@ function distinct(list: FeedItem[]): FeedItem[] {
 function pickEnclosure(raw: unknown[], base: string): FeedItem["enclosure"] {
   const all = raw.map(table).flatMap((one) => {
     const url = link(one.url, base);
-    return url === undefined ? [] : [{ url, ...optional("type", clean(one.type)?.toLowerCase()), ...optional("bytes", count(one.length) || undefined) }];
+    return url === undefined
+      ? []
+      : [
+          {
+            url,
+            ...optional("type", clean(one.type)?.toLowerCase()),
+            ...optional("bytes", count(one.length) || undefined),
+          },
+        ];
   });
   const rank = (type: string | undefined) => (type?.startsWith("audio/") ? 0 : type?.startsWith("video/") ? 1 : 2);
   return all.sort((a, b) => rank(a.type) - rank(b.type))[0];
@@ -211,7 +245,14 @@ function pickEnclosure(raw: unknown[], base: string): FeedItem["enclosure"] {
 function readTranscriptLink(raw: Loose, base: string): FeedItem["transcripts"] {
   const url = link(raw.url, base);
   if (url === undefined) return [];
-  return [{ url, type: clean(raw.type)?.toLowerCase() ?? "", ...optional("language", clean(raw.language)), ...optional("rel", clean(raw.rel)) }];
+  return [
+    {
+      url,
+      type: clean(raw.type)?.toLowerCase() ?? "",
+      ...optional("language", clean(raw.language)),
+      ...optional("rel", clean(raw.rel)),
+    },
+  ];
 }
 
 function readSoundbite(raw: Loose): FeedItem["soundbites"] {
@@ -226,17 +267,29 @@ function readPeople(raw: unknown): Person[] {
     const person = table(one);
     const name = clean(person.display ?? person.name);
     if (name === undefined) return [];
-    return [{ name, ...optional("role", clean(person.role)?.toLowerCase()), ...optional("group", clean(person.group)?.toLowerCase()), ...optional("href", clean(person.href)), ...optional("img", clean(person.img)) }];
+    return [
+      {
+        name,
+        ...optional("role", clean(person.role)?.toLowerCase()),
+        ...optional("group", clean(person.group)?.toLowerCase()),
+        ...optional("href", clean(person.href)),
+        ...optional("img", clean(person.img)),
+      },
+    ];
   });
 }
 
 function relLink(links: unknown, rel: string, base: string): string | undefined {
-  const found = items(links).map(table).find((one) => (one.rel ?? "alternate") === rel);
+  const found = items(links)
+    .map(table)
+    .find((one) => (one.rel ?? "alternate") === rel);
   return link(found?.href, base);
 }
 
 function nextLink(links: unknown, base: string): string | undefined {
-  const found = items(links).map(table).find((one) => one.rel === "next");
+  const found = items(links)
+    .map(table)
+    .find((one) => one.rel === "next");
   return link(found?.href, base);
 }
 
@@ -256,7 +309,10 @@ function plain(value: unknown): unknown {
 /** One line of text without control characters, or undefined when nothing is left. */
 function clean(value: unknown): string | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
-  const text = String(value).toWellFormed().replace(/[\p{Cc}\s]+/gu, " ").trim();
+  const text = String(value)
+    .toWellFormed()
+    .replace(/[\p{Cc}\s]+/gu, " ")
+    .trim();
   return text === "" ? undefined : pointCount(text) > 2000 ? [...text].slice(0, 2000).join("") : text;
 }
 
@@ -287,12 +343,16 @@ function date(value: unknown): string | undefined {
 
 function count(value: unknown): number | undefined {
   const number = Number(value);
-  return value === undefined || value === null || !Number.isFinite(number) || number < 0 ? undefined : Math.floor(number);
+  return value === undefined || value === null || !Number.isFinite(number) || number < 0
+    ? undefined
+    : Math.floor(number);
 }
 
 function milliseconds(value: unknown): number | undefined {
   const seconds = Number(value);
-  return value === undefined || value === null || !Number.isFinite(seconds) || seconds < 0 || seconds > 1e6 ? undefined : Math.round(seconds * 1000);
+  return value === undefined || value === null || !Number.isFinite(seconds) || seconds < 0 || seconds > 1e6
+    ? undefined
+    : Math.round(seconds * 1000);
 }
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -1,7 +1,10 @@
 import type { Config } from "@podcast/base";
 import type { FeedItem } from "./parse-feed.ts";
 
-type Selection = Pick<Config, "select.since" | "select.until" | "select.order" | "select.offset" | "select.max" | "select.title">;
+type Selection = Pick<
+  Config,
+  "select.since" | "select.until" | "select.order" | "select.offset" | "select.max" | "select.title"
+>;
 
 /** The items to process: filtered by date and title, ordered, then offset and maximum. */
 export function selectEpisodes(items: readonly FeedItem[], selection: Selection, now = new Date()): FeedItem[] {

@@ -1,4 +1,15 @@
-import { type Episode, type Feed, type GraphEdge, type GraphFile, type GraphNode, type Insight, nodeId, contentId, slugify, type Transcript } from "@podcast/corpus";
+import {
+  contentId,
+  type Episode,
+  type Feed,
+  type GraphEdge,
+  type GraphFile,
+  type GraphNode,
+  type Insight,
+  nodeId,
+  slugify,
+  type Transcript,
+} from "@podcast/corpus";
 import type { EntityMention } from "./entities.ts";
 import type { Topic } from "./topics.ts";
 
@@ -23,7 +34,8 @@ export function buildGi(input: GraphInput): GraphFile & { model_version: string;
   const nodes = new Map<string, GraphNode>();
   const edges = new Map<string, GraphEdge>();
   const add = (node: GraphNode) => nodes.has(node.id) || nodes.set(node.id, node);
-  const link = (type: string, from: string, to: string) => edges.set(`${type}\u0000${from}\u0000${to}`, { type, from, to });
+  const link = (type: string, from: string, to: string) =>
+    edges.set(`${type}\u0000${from}\u0000${to}`, { type, from, to });
   baseNodes(feed, episode, transcript).forEach(add);
   link("HAS_EPISODE", `podcast:${feed.key}`, episodeId);
   const person = new Map<string, string>();
@@ -36,7 +48,11 @@ export function buildGi(input: GraphInput): GraphFile & { model_version: string;
   }
   const topicIds = topics.map((topic) => {
     const id = nodeId("topic", topic.label);
-    add({ id, type: "Topic", properties: { label: topic.label, ...(topic.aliases.length > 0 ? { aliases: topic.aliases } : {}) } });
+    add({
+      id,
+      type: "Topic",
+      properties: { label: topic.label, ...(topic.aliases.length > 0 ? { aliases: topic.aliases } : {}) },
+    });
     link("MENTIONS", episodeId, id);
     return id;
   });
@@ -44,7 +60,10 @@ export function buildGi(input: GraphInput): GraphFile & { model_version: string;
   for (const [rank, insight] of insights.entries()) {
     const first = insight.quotes[0];
     const voice = first && voices.get(first.speaker);
-    const position = insight.quotes.reduce((sum, quote) => sum + quote.start_ms, 0) / Math.max(1, insight.quotes.length) / Math.max(1, transcript.duration_ms);
+    const position =
+      insight.quotes.reduce((sum, quote) => sum + quote.start_ms, 0) /
+      Math.max(1, insight.quotes.length) /
+      Math.max(1, transcript.duration_ms);
     add({
       id: insight.id,
       type: "Insight",
@@ -92,7 +111,14 @@ export function buildGi(input: GraphInput): GraphFile & { model_version: string;
       link(entity.kind === "person" ? "MENTIONS_PERSON" : "MENTIONS_ORG", insight.id, id);
     }
   }
-  return { schema_version: "3.1", model_version: input.provider, prompt_version: "v1", episode_id: episodeId, nodes: [...nodes.values()], edges: [...edges.values()] };
+  return {
+    schema_version: "3.1",
+    model_version: input.provider,
+    prompt_version: "v1",
+    episode_id: episodeId,
+    nodes: [...nodes.values()],
+    edges: [...edges.values()],
+  };
 }
 
 /** kg.json: who, what and about what; KG schema 2.0. */
@@ -106,8 +132,17 @@ export function buildKg(input: Omit<GraphInput, "insights">, extractedAt: string
   const near = new Map<string, Set<number>>();
   for (const topic of topics) {
     const id = nodeId("topic", topic.label);
-    nodes.set(id, { id, type: "Topic", properties: { label: topic.label, slug: slugify(topic.label, 80) || id.slice(6) } });
-    edges.push({ type: "MENTIONS", from: episodeId, to: id, properties: { weight: topic.weight, mentions: topic.statements.length } });
+    nodes.set(id, {
+      id,
+      type: "Topic",
+      properties: { label: topic.label, slug: slugify(topic.label, 80) || id.slice(6) },
+    });
+    edges.push({
+      type: "MENTIONS",
+      from: episodeId,
+      to: id,
+      properties: { weight: topic.weight, mentions: topic.statements.length },
+    });
     near.set(id, new Set(topic.statements));
   }
   for (const entity of entities) {
@@ -143,7 +178,11 @@ export function buildKg(input: Omit<GraphInput, "insights">, extractedAt: string
 
 function baseNodes(feed: Feed, episode: Episode, transcript: Transcript): GraphNode[] {
   return [
-    { id: `podcast:${feed.key}`, type: "Podcast", properties: { title: feed.title, rss_url: feed.url, ...(feed.author ? { publisher: feed.author } : {}) } },
+    {
+      id: `podcast:${feed.key}`,
+      type: "Podcast",
+      properties: { title: feed.title, rss_url: feed.url, ...(feed.author ? { publisher: feed.author } : {}) },
+    },
     {
       id: `episode:${episode.key}`,
       type: "Episode",

@@ -17,9 +17,28 @@ export interface EntityMention {
  * People and organisations: the named voices with their roles, and what the talk names. A bare first name belongs to
  * the one person of this episode who has it; to nobody when two do.
  */
-export function findEntities(transcript: Transcript, statements: readonly TalkStatement[], brands: readonly string[]): EntityMention[] {
+export function findEntities(
+  transcript: Transcript,
+  statements: readonly TalkStatement[],
+  brands: readonly string[],
+): EntityMention[] {
   const people: EntityMention[] = transcript.voices.flatMap((voice) =>
-    voice.name === undefined ? [] : [{ name: voice.name, kind: "person" as const, role: voice.type === "host" ? ("host" as const) : voice.type === "guest" ? ("guest" as const) : ("mentioned" as const), aliases: [], statements: [] }],
+    voice.name === undefined
+      ? []
+      : [
+          {
+            name: voice.name,
+            kind: "person" as const,
+            role:
+              voice.type === "host"
+                ? ("host" as const)
+                : voice.type === "guest"
+                  ? ("guest" as const)
+                  : ("mentioned" as const),
+            aliases: [],
+            statements: [],
+          },
+        ],
   );
   const orgs = new Map<string, EntityMention>();
   const english = transcript.language === "en";
@@ -31,18 +50,27 @@ export function findEntities(transcript: Transcript, statements: readonly TalkSt
       if (!isPersonName(name) || brands.some((brand) => brand.toLowerCase() === name.toLowerCase())) continue;
       const matches = people.filter((person) => sameName(person.name, name));
       if (matches.length === 1) note(matches[0] as EntityMention, name, index);
-      else if (matches.length === 0 && name.includes(" ")) people.push({ name, kind: "person", role: "mentioned", aliases: [], statements: [index] });
+      else if (matches.length === 0 && name.includes(" "))
+        people.push({ name, kind: "person", role: "mentioned", aliases: [], statements: [index] });
     }
     for (const raw of doc.organizations().out("array") as string[]) {
       const name = bare(raw);
       if (name.length < 2 || !/^\p{Lu}/u.test(name) || people.some((person) => sameName(person.name, name))) continue;
-      const held = orgs.get(name.toLowerCase()) ?? { name, kind: "org" as const, role: "mentioned" as const, aliases: [], statements: [] };
+      const held = orgs.get(name.toLowerCase()) ?? {
+        name,
+        kind: "org" as const,
+        role: "mentioned" as const,
+        aliases: [],
+        statements: [],
+      };
       note(held, name, index);
       orgs.set(name.toLowerCase(), held);
     }
   }
   // One mention by a tagger of general English is a guess; two, or a sponsor's name, are not.
-  const sure = [...orgs.values()].filter((org) => org.statements.length > 1 || brands.some((brand) => brand.toLowerCase() === org.name.toLowerCase()));
+  const sure = [...orgs.values()].filter(
+    (org) => org.statements.length > 1 || brands.some((brand) => brand.toLowerCase() === org.name.toLowerCase()),
+  );
   return [...people, ...sure];
 }
 
@@ -52,5 +80,8 @@ function note(entity: EntityMention, form: string, index: number): void {
 }
 
 function bare(text: string): string {
-  return text.replace(/['’]s$/, "").replace(/^[^\p{L}]+|[^\p{L}\p{N}.]+$/gu, "").replace(/\.$/, "");
+  return text
+    .replace(/['’]s$/, "")
+    .replace(/^[^\p{L}]+|[^\p{L}\p{N}.]+$/gu, "")
+    .replace(/\.$/, "");
 }

@@ -1,5 +1,5 @@
-import { core } from "../insight/statement.ts";
 import type { Idea } from "../insight/rank.ts";
+import { core } from "../insight/statement.ts";
 import { STOPWORDS, wordsOf } from "../text/words.ts";
 import { isWeak, type Topic } from "./topics.ts";
 
@@ -42,7 +42,11 @@ function contentRuns(text: string): Run[] {
       }
       const last = runs.at(-1);
       if (between.length === 0 && last !== undefined) last.words.push(word);
-      else runs.push({ words: [word], link: between.join(" ") === "and" ? "and" : between.every((one) => COPULA.has(one)) ? "is" : "other" });
+      else
+        runs.push({
+          words: [word],
+          link: between.join(" ") === "and" ? "and" : between.every((one) => COPULA.has(one)) ? "is" : "other",
+        });
       between = [];
     }
   }
@@ -50,7 +54,14 @@ function contentRuns(text: string): Run[] {
 }
 
 function isEmpty(word: string): boolean {
-  return STOPWORDS.has(word.replace(/'.*$/, "")) || COPULA.has(word) || word.length < 3 || isWeak(word) || /^\p{N}+$/u.test(word) || (/ly$/.test(word) && word.length > 5);
+  return (
+    STOPWORDS.has(word.replace(/'.*$/, "")) ||
+    COPULA.has(word) ||
+    word.length < 3 ||
+    isWeak(word) ||
+    /^\p{N}+$/u.test(word) ||
+    (/ly$/.test(word) && word.length > 5)
+  );
 }
 
 /** One topic an idea, strongest first. */
@@ -59,7 +70,12 @@ export function topicsOfIdeas(ideas: readonly Idea[], texts: readonly string[]):
   for (const idea of ideas) {
     const label = topicOfStatement(texts[idea.best] as string);
     if (label === undefined || topics.some((topic) => topic.label === label)) continue;
-    topics.push({ label, aliases: [], weight: idea.salience * Math.sqrt(idea.members.length), statements: [...idea.members] });
+    topics.push({
+      label,
+      aliases: [],
+      weight: idea.salience * Math.sqrt(idea.members.length),
+      statements: [...idea.members],
+    });
   }
   return topics;
 }

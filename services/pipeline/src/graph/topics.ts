@@ -37,21 +37,35 @@ const WEAK = new Set(
  * longer phrase says as often takes the place of the shorter. Weighting after C-value (Frantzi, Ananiadou and Mima,
  * 2000): frequency by length, less what longer phrases account for. `titles` (episode, description) count extra.
  */
-export function findTopics(statements: readonly string[], titles: readonly string[], exclude: ReadonlySet<string>, limit: number): Topic[] {
+export function findTopics(
+  statements: readonly string[],
+  titles: readonly string[],
+  exclude: ReadonlySet<string>,
+  limit: number,
+): Topic[] {
   const phrases = new Map<string, Phrase>();
   for (const [index, text] of statements.entries()) collect(text, index, phrases);
   const titleStems = new Set(titles.flatMap(contentStems));
   const list = [...phrases.values()].filter((phrase) => !phrase.label.split(" ").some((word) => exclude.has(word)));
   const scored = list.map((phrase) => {
-    const inside = list.filter((other) => other !== phrase && other.words > phrase.words && ` ${other.key} `.includes(` ${phrase.key} `));
-    const nested = inside.length === 0 ? 0 : inside.reduce((sum, other) => sum + other.statements.size, 0) / inside.length;
+    const inside = list.filter(
+      (other) => other !== phrase && other.words > phrase.words && ` ${other.key} `.includes(` ${phrase.key} `),
+    );
+    const nested =
+      inside.length === 0 ? 0 : inside.reduce((sum, other) => sum + other.statements.size, 0) / inside.length;
     const frequency = phrase.statements.size;
     const inTitle = phrase.key.split(" ").filter((part) => titleStems.has(part)).length / phrase.words;
-    const weight = Math.log2(1.3 + phrase.words) * Math.max(0.2, frequency - nested) * (1 + inTitle) * (phrase.words === 1 ? 0.55 : 1);
+    const weight =
+      Math.log2(1.3 + phrase.words) *
+      Math.max(0.2, frequency - nested) *
+      (1 + inTitle) *
+      (phrase.words === 1 ? 0.55 : 1);
     return { phrase, weight, frequency };
   });
   const chosen: Topic[] = [];
-  for (const { phrase, weight, frequency } of scored.sort((a, b) => b.weight - a.weight || (a.phrase.key < b.phrase.key ? -1 : 1))) {
+  for (const { phrase, weight, frequency } of scored.sort(
+    (a, b) => b.weight - a.weight || (a.phrase.key < b.phrase.key ? -1 : 1),
+  )) {
     if (chosen.length >= limit) break;
     if (frequency < 2 && phrase.words < 2) continue;
     const parts = new Set(phrase.key.split(" "));
@@ -61,7 +75,12 @@ export function findTopics(statements: readonly string[], titles: readonly strin
       continue;
     }
     const forms = [...phrase.forms].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([form]) => form);
-    chosen.push({ label: forms[0] as string, aliases: forms.slice(1, 4), weight: Math.round(weight * 100) / 100, statements: [...phrase.statements] });
+    chosen.push({
+      label: forms[0] as string,
+      aliases: forms.slice(1, 4),
+      weight: Math.round(weight * 100) / 100,
+      statements: [...phrase.statements],
+    });
   }
   return chosen;
 }
@@ -91,7 +110,8 @@ function collect(text: string, index: number, phrases: Map<string, Phrase>): voi
     let run: string[] = [];
     const flush = () => {
       for (let from = 0; from < run.length; from++) {
-        for (let size = 1; size <= 3 && from + size <= run.length; size++) add(run.slice(from, from + size), index, phrases);
+        for (let size = 1; size <= 3 && from + size <= run.length; size++)
+          add(run.slice(from, from + size), index, phrases);
       }
       run = [];
     };

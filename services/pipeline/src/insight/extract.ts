@@ -8,14 +8,23 @@ import { classify, core } from "./statement.ts";
 const QUOTES = 3;
 
 /** Insights from ranked ideas: the best wording as text, verbatim quotes with times and speakers as evidence. */
-export function extractInsights(talk: TalkText, ideas: readonly Idea[], topics: readonly Topic[], episodeKey: string): Insight[] {
+export function extractInsights(
+  talk: TalkText,
+  ideas: readonly Idea[],
+  topics: readonly Topic[],
+  episodeKey: string,
+): Insight[] {
   return ideas.map((idea): Insight => {
     const own = [idea.best, ...idea.joined];
-    const again = idea.members.filter((index) => !own.includes(index) && differentPlace(talk, index, idea.best)).slice(0, Math.max(0, QUOTES - own.length));
+    const again = idea.members
+      .filter((index) => !own.includes(index) && differentPlace(talk, index, idea.best))
+      .slice(0, Math.max(0, QUOTES - own.length));
     const quotes = [...own, ...again].map((index) => quoteOf(talk, talk.statements[index] as TalkStatement));
     const best = talk.statements[idea.best] as TalkStatement;
     const text = own.map((index) => sentence((talk.statements[index] as TalkStatement).text)).join(" ");
-    const topic = topics.find((one) => one.statements.includes(idea.best)) ?? topics.find((one) => one.statements.some((index) => idea.members.includes(index)));
+    const topic =
+      topics.find((one) => one.statements.includes(idea.best)) ??
+      topics.find((one) => one.statements.some((index) => idea.members.includes(index)));
     return {
       id: `insight:${contentId(`${episodeKey} ${text}`)}`,
       text,
@@ -28,7 +37,10 @@ export function extractInsights(talk: TalkText, ideas: readonly Idea[], topics: 
   });
 }
 
-export function quoteOf(talk: TalkText, span: { start: number; end: number; startMs: number; endMs: number; speaker: string }): Quote {
+export function quoteOf(
+  talk: TalkText,
+  span: { start: number; end: number; startMs: number; endMs: number; speaker: string },
+): Quote {
   return {
     text: talk.text.slice(span.start, span.end),
     char_start: talk.points.toPoint(span.start),

@@ -27,7 +27,9 @@ const DIVERSITY = 0.55;
  * (maximal marginal relevance: Carbonell and Goldstein, SIGIR 1998).
  */
 export function rankIdeas(statements: readonly Statement[], vectors: readonly Float32Array[], limit: number): Idea[] {
-  const usable = statements.map((_, index) => index).filter((index) => !isTalkAboutTalk((statements[index] as Statement).text));
+  const usable = statements
+    .map((_, index) => index)
+    .filter((index) => !isTalkAboutTalk((statements[index] as Statement).text));
   const groups = group(usable, statements, vectors);
   if (groups.length === 0) return [];
   const mean = centre(usable.map((index) => vectors[index] as Float32Array));
@@ -46,10 +48,13 @@ export function rankIdeas(statements: readonly Statement[], vectors: readonly Fl
 /** A strong idea without a place joins the chosen one that it is closest to, as a second sentence of that insight. */
 function foldIn(ideas: readonly Idea[], chosen: readonly Idea[], vectors: readonly Float32Array[]): void {
   const weakest = Math.min(...chosen.map((idea) => idea.salience));
-  const late = ideas.filter((idea) => !chosen.includes(idea) && idea.members.length > 1 && idea.salience >= weakest * STRONG);
+  const late = ideas.filter(
+    (idea) => !chosen.includes(idea) && idea.members.length > 1 && idea.salience >= weakest * STRONG,
+  );
   for (const idea of late.sort((a, b) => b.salience - a.salience)) {
     const free = chosen.filter((home) => home.joined.length === 0);
-    const closeness = (home: Idea) => similarity(vectors[idea.best] as Float32Array, vectors[home.best] as Float32Array);
+    const closeness = (home: Idea) =>
+      similarity(vectors[idea.best] as Float32Array, vectors[home.best] as Float32Array);
     const home = free.sort((a, b) => closeness(b) - closeness(a))[0];
     if (home !== undefined && closeness(home) >= RELATED) home.joined.push(idea.best);
   }
@@ -73,7 +78,11 @@ function wording(members: readonly number[], statements: readonly Statement[]): 
   return members[best] as number;
 }
 
-function group(usable: readonly number[], statements: readonly Statement[], vectors: readonly Float32Array[]): number[][] {
+function group(
+  usable: readonly number[],
+  statements: readonly Statement[],
+  vectors: readonly Float32Array[],
+): number[][] {
   const groups: number[][] = [];
   const stems = new Map(usable.map((index) => [index, new Set(contentStems((statements[index] as Statement).text))]));
   for (const index of usable) {
@@ -106,7 +115,10 @@ function pick(ideas: Idea[], vectors: readonly Float32Array[], limit: number): I
     let top = 0;
     let topScore = Number.NEGATIVE_INFINITY;
     for (const [position, idea] of left.entries()) {
-      const nearest = Math.max(0, ...chosen.map((other) => similarity(vectors[idea.best] as Float32Array, vectors[other.best] as Float32Array)));
+      const nearest = Math.max(
+        0,
+        ...chosen.map((other) => similarity(vectors[idea.best] as Float32Array, vectors[other.best] as Float32Array)),
+      );
       const value = idea.salience - DIVERSITY * Math.max(0, nearest - 0.45);
       if (value > topScore) {
         top = position;
@@ -120,6 +132,7 @@ function pick(ideas: Idea[], vectors: readonly Float32Array[], limit: number): I
 
 function centre(vectors: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(vectors[0]?.length ?? 0);
-  for (const vector of vectors) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (vector[i] as number) / vectors.length;
+  for (const vector of vectors)
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (vector[i] as number) / vectors.length;
   return sum;
 }

@@ -22,12 +22,16 @@ const GREETING =
 const MODERATION =
   /\b(?:let'?s (?:start|dig|talk|zoom|get|put|pivot|go|move|shift|make|take|unpack|circle|ground|slow)|walk (?:me|us) through|tell (?:me|us)|take (?:me|us)|push back|dig into|i want to (?:ask|dig|start|talk|go|come)|what do you (?:recommend|think|mean|say)|before we (?:wrap|go|end|finish)|that (?:maps|tracks)|useful framing|say more|the last stretch|we'?ve covered|we covered|how (?:do|does|would|did) (?:you|that|this|it)|what (?:does|do|is|are|was|would|surprised|changed)|where do(?:es)?|when does|why (?:do|does|is|are))\b/i;
 
-const ANAPHORA = /^(?:it|that|this|they|he|she|these|those|and|but|or|so|because|which|who|then|also|there|here|we'?ve seen this|if you (?:do|don'?t|ignore) (?:that|this|it))\b/i;
-const ADVICE = /\b(?:should|must|need to|have to|ought to|make sure|start (?:with|by|simple)|try to|never|always|avoid|pick one|don'?t|do not|remember to|the best (?:way|skill|time)|recommend|want to|worth|aim (?:for|to)|keep (?:your|the|it)|begin (?:with|by)|check|write down|repeat|measure)\b/i;
+const ANAPHORA =
+  /^(?:it|that|this|they|he|she|these|those|and|but|or|so|because|which|who|then|also|there|here|we'?ve seen this|if you (?:do|don'?t|ignore) (?:that|this|it))\b/i;
+const ADVICE =
+  /\b(?:should|must|need to|have to|ought to|make sure|start (?:with|by|simple)|try to|never|always|avoid|pick one|don'?t|do not|remember to|the best (?:way|skill|time)|recommend|want to|worth|aim (?:for|to)|keep (?:your|the|it)|begin (?:with|by)|check|write down|repeat|measure)\b/i;
 const ASSERTION =
   /\b(?:is|are|was|were|means?|causes?|matters?|comes?|makes?|leads?|depends?|drives?|helps?|reduces?|increases?|improves?|prevents?|protects?|beats?|wins?|kills?|requires?|changes?|turns?|becomes?|saves?|stays?|keeps?|solves?|fails?|breaks?|works?|hides?|costs?|takes?|needs?|gives?|lets?|shows?|tells?)\b/i;
-const CONTRAST = /\b(?:more than|less than|rather than|instead of|not (?:just |only |from |on |a |the )?\w+|but|however|whereas|unless|even (?:if|when|though)|often|usually|most|almost|never|always|every|only|better|worse|best|worst|biggest|highest|single|first|second|because|if|when)\b/gi;
-const HEDGE_ONLY = /\b(?:something i'?ve been thinking|i'?ve watched this pattern|we'?ve seen this play out|the framing matters|once you internalize|the rest (?:of the decisions get easier|is iteration)|second-order effect|people care about)\b/i;
+const CONTRAST =
+  /\b(?:more than|less than|rather than|instead of|not (?:just |only |from |on |a |the )?\w+|but|however|whereas|unless|even (?:if|when|though)|often|usually|most|almost|never|always|every|only|better|worse|best|worst|biggest|highest|single|first|second|because|if|when)\b/gi;
+const HEDGE_ONLY =
+  /\b(?:something i'?ve been thinking|i'?ve watched this pattern|we'?ve seen this play out|the framing matters|once you internalize|the rest (?:of the decisions get easier|is iteration)|second-order effect|people care about)\b/i;
 
 /** The sentence without its lead-in: what two statements are compared by. */
 export function core(said: string): string {
@@ -40,15 +44,31 @@ export function core(said: string): string {
 export function isTalkAboutTalk(said: string): boolean {
   const text = straight(said);
   const words = wordsOf(text);
-  return words.length < 5 || GREETING.test(text) || (MODERATION.test(text) && words.length < 16) || contentStems(text).length < 3;
+  return (
+    words.length < 5 ||
+    GREETING.test(text) ||
+    (MODERATION.test(text) && words.length < 16) ||
+    contentStems(text).length < 3
+  );
 }
 
 export function classify(said: string): InsightType {
   const text = straight(said);
   const bare = core(text);
   if (/\?\s*["'”’]?$/.test(text)) return "question";
-  if (/^(?:don'?t|never|always|try|start|pick|keep|check|avoid|make|use|write|repeat|name|measure|ask|stop|do)\b/i.test(bare) || ADVICE.test(bare)) return "recommendation";
-  if (/\b(?:i (?:saw|noticed|found|remember|learned)|we (?:saw|noticed|found|reviewed|modeled|measured|logged|tagged)|i'?ve (?:seen|watched|noticed)|tends? to|often|usually|people (?:think|say|believe))\b/i.test(bare)) return "observation";
+  if (
+    /^(?:don'?t|never|always|try|start|pick|keep|check|avoid|make|use|write|repeat|name|measure|ask|stop|do)\b/i.test(
+      bare,
+    ) ||
+    ADVICE.test(bare)
+  )
+    return "recommendation";
+  if (
+    /\b(?:i (?:saw|noticed|found|remember|learned)|we (?:saw|noticed|found|reviewed|modeled|measured|logged|tagged)|i'?ve (?:seen|watched|noticed)|tends? to|often|usually|people (?:think|say|believe))\b/i.test(
+      bare,
+    )
+  )
+    return "observation";
   return ASSERTION.test(bare) ? "claim" : "unknown";
 }
 

@@ -18,7 +18,13 @@ export interface ModelInsights {
 }
 
 /** Insights from a language model. Every quote is looked up in the transcript; one that is not there takes its insight down. */
-export async function insightsWithModel(context: StageContext, talk: TalkText, topics: readonly Topic[], episodeKey: string, most: number): Promise<ModelInsights> {
+export async function insightsWithModel(
+  context: StageContext,
+  talk: TalkText,
+  topics: readonly Topic[],
+  episodeKey: string,
+  most: number,
+): Promise<ModelInsights> {
   const answer = await context.languageModel.ask({
     capability: "insights",
     system:
@@ -36,7 +42,11 @@ export async function insightsWithModel(context: StageContext, talk: TalkText, t
       dropped++;
       continue;
     }
-    const topic = topics.find((one) => one.statements.some((index) => (talk.statements[index] as TalkStatement).start === talk.points.toUnit(quote.char_start)));
+    const topic = topics.find((one) =>
+      one.statements.some(
+        (index) => (talk.statements[index] as TalkStatement).start === talk.points.toUnit(quote.char_start),
+      ),
+    );
     insights.push({
       id: `insight:${contentId(`${episodeKey} ${raw.text}`)}`,
       text: raw.text,
@@ -60,7 +70,11 @@ export function locate(talk: TalkText, quote: string): Quote | undefined {
     let joined = statement.text;
     for (let next = position + 1; next < Math.min(position + 4, talk.statements.length); next++) {
       const other = talk.statements[next] as TalkStatement;
-      if (other.speaker !== statement.speaker || other.segment !== (talk.statements[next - 1] as TalkStatement).segment + 1) break;
+      if (
+        other.speaker !== statement.speaker ||
+        other.segment !== (talk.statements[next - 1] as TalkStatement).segment + 1
+      )
+        break;
       joined += ` ${other.text}`;
       if (plain(joined).includes(wanted)) return quoteOf(talk, { ...statement, end: other.end, endMs: other.endMs });
     }

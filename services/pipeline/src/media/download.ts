@@ -3,7 +3,18 @@ import { createWriteStream } from "node:fs";
 import { mkdir, open, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
-import { AppError, type Config, commitFile, type HttpClient, HttpError, readJson, removeQuietly, sha256File, withRetries, writeJson } from "@podcast/base";
+import {
+  AppError,
+  type Config,
+  commitFile,
+  type HttpClient,
+  HttpError,
+  readJson,
+  removeQuietly,
+  sha256File,
+  withRetries,
+  writeJson,
+} from "@podcast/base";
 import type { Media } from "@podcast/corpus";
 import { fileTypeFromFile } from "file-type";
 
@@ -25,7 +36,13 @@ interface PartState {
  * Fetches an audio file into `folder` as `audio.<extension>`. A part that an earlier try left is continued when the
  * host confirms that it is of the same file. Throws MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_NOT_AUDIO, HTTP_*.
  */
-export async function downloadMedia(http: HttpClient, url: string, folder: string, config: DownloadSettings, options: DownloadOptions = {}): Promise<Media> {
+export async function downloadMedia(
+  http: HttpClient,
+  url: string,
+  folder: string,
+  config: DownloadSettings,
+  options: DownloadOptions = {},
+): Promise<Media> {
   await mkdir(folder, { recursive: true });
   const part = join(folder, "download.part");
   let finalUrl = url;
@@ -51,12 +68,22 @@ export async function downloadMedia(http: HttpClient, url: string, folder: strin
   return { schema: 1, url, final_url: finalUrl, file, bytes: size, sha256, mime };
 }
 
-async function transfer(http: HttpClient, url: string, part: string, config: DownloadSettings, options: DownloadOptions): Promise<string> {
+async function transfer(
+  http: HttpClient,
+  url: string,
+  part: string,
+  config: DownloadSettings,
+  options: DownloadOptions,
+): Promise<string> {
   const state = await readJson<PartState>(`${part}.json`).catch(() => undefined);
   const have = state?.url === url && state.validator ? await size(part) : 0;
   const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (have > 0) Object.assign(headers, { range: `bytes=${have}-`, "if-range": state?.validator as string });
-  const response = await http.get(url, { headers, signal: options.signal, totalMs: config["download.timeoutS"] * 1000 });
+  const response = await http.get(url, {
+    headers,
+    signal: options.signal,
+    totalMs: config["download.timeoutS"] * 1000,
+  });
   if (response.status === 416) {
     await response.discard();
     await removeQuietly(part);
@@ -70,10 +97,14 @@ async function transfer(http: HttpClient, url: string, part: string, config: Dow
     throw new HttpError("HTTP_SERVER", `${url} answered with another range than was asked for.`, { status: 206 });
   }
   const announced = Number(response.headers.get("content-length") ?? Number.NaN);
-  const total = Number.isFinite(announced) && response.headers.get("content-encoding") === null ? offset + announced : undefined;
+  const total =
+    Number.isFinite(announced) && response.headers.get("content-encoding") === null ? offset + announced : undefined;
   if ((total ?? 0) > config["download.maxBytes"]) {
     await response.discard();
-    throw new HttpError("HTTP_TOO_LARGE", `${url} is ${total} bytes; download.maxBytes is ${config["download.maxBytes"]}.`);
+    throw new HttpError(
+      "HTTP_TOO_LARGE",
+      `${url} is ${total} bytes; download.maxBytes is ${config["download.maxBytes"]}.`,
+    );
   }
   const validator = strongValidator(response.headers);
   await writeJson(`${part}.json`, { url, validator } satisfies PartState);
@@ -82,7 +113,11 @@ async function transfer(http: HttpClient, url: string, part: string, config: Dow
   try {
     for await (const block of response.body) {
       received += block.byteLength;
-      if (received > config["download.maxBytes"]) throw new HttpError("HTTP_TOO_LARGE", `${url} is larger than download.maxBytes (${config["download.maxBytes"]}).`);
+      if (received > config["download.maxBytes"])
+        throw new HttpError(
+          "HTTP_TOO_LARGE",
+          `${url} is larger than download.maxBytes (${config["download.maxBytes"]}).`,
+        );
       if (!out.write(block)) await once(out, "drain");
       options.onProgress?.(received, total);
     }
@@ -90,7 +125,8 @@ async function transfer(http: HttpClient, url: string, part: string, config: Dow
     out.end();
     await finished(out).catch(() => {});
   }
-  if (total !== undefined && received < total) throw new HttpError("HTTP_NETWORK", `${url} broke off after ${received} of ${total} bytes.`);
+  if (total !== undefined && received < total)
+    throw new HttpError("HTTP_NETWORK", `${url} broke off after ${received} of ${total} bytes.`);
   if (received === 0) throw new AppError("MEDIA_EMPTY", `The file at ${url} is empty.`);
   return response.url;
 }

@@ -1,6 +1,6 @@
+import { join } from "node:path";
 import { AppError, type Config, metrics, readJson, sha256, writeJson } from "@podcast/base";
 import OpenAI from "openai";
-import { join } from "node:path";
 import { z } from "zod";
 
 /** What a preset knows of a service that speaks OpenAI's protocol. Prices: US dollars a million tokens. */
@@ -13,11 +13,41 @@ interface Preset {
 }
 
 const PRESETS: Record<Config["llm.preset"], Preset> = {
-  openai: { baseUrl: "https://api.openai.com/v1", model: "gpt-4.1-mini", key: "keys.openai", inputPrice: 0.4, outputPrice: 1.6 },
-  gemini: { baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai", model: "gemini-2.5-flash", key: "keys.gemini", inputPrice: 0.3, outputPrice: 2.5 },
-  anthropic: { baseUrl: "https://api.anthropic.com/v1", model: "claude-haiku-4-5", key: "keys.anthropic", inputPrice: 1, outputPrice: 5 },
-  mistral: { baseUrl: "https://api.mistral.ai/v1", model: "mistral-small-latest", key: "keys.mistral", inputPrice: 0.1, outputPrice: 0.3 },
-  deepseek: { baseUrl: "https://api.deepseek.com/v1", model: "deepseek-chat", key: "keys.deepseek", inputPrice: 0.28, outputPrice: 0.42 },
+  openai: {
+    baseUrl: "https://api.openai.com/v1",
+    model: "gpt-4.1-mini",
+    key: "keys.openai",
+    inputPrice: 0.4,
+    outputPrice: 1.6,
+  },
+  gemini: {
+    baseUrl: "https://generativelanguage.googleapis.com/v1beta/openai",
+    model: "gemini-2.5-flash",
+    key: "keys.gemini",
+    inputPrice: 0.3,
+    outputPrice: 2.5,
+  },
+  anthropic: {
+    baseUrl: "https://api.anthropic.com/v1",
+    model: "claude-haiku-4-5",
+    key: "keys.anthropic",
+    inputPrice: 1,
+    outputPrice: 5,
+  },
+  mistral: {
+    baseUrl: "https://api.mistral.ai/v1",
+    model: "mistral-small-latest",
+    key: "keys.mistral",
+    inputPrice: 0.1,
+    outputPrice: 0.3,
+  },
+  deepseek: {
+    baseUrl: "https://api.deepseek.com/v1",
+    model: "deepseek-chat",
+    key: "keys.deepseek",
+    inputPrice: 0.28,
+    outputPrice: 0.42,
+  },
   grok: { baseUrl: "https://api.x.ai/v1", model: "grok-4-fast", key: "keys.grok", inputPrice: 0.2, outputPrice: 0.5 },
   ollama: { baseUrl: "http://127.0.0.1:11434/v1", model: "llama3.2", key: undefined, inputPrice: 0, outputPrice: 0 },
   custom: { baseUrl: "", model: "", key: undefined, inputPrice: 0, outputPrice: 0 },
@@ -74,7 +104,9 @@ export class LanguageModel {
   /** Asks for an answer of this shape. Throws LLM_BUDGET, LLM_UNREACHABLE, LLM_REFUSED, LLM_UNPARSABLE. */
   async ask<T extends z.ZodType>(options: AskOptions<T>): Promise<Answer<z.output<T>>> {
     const schema = z.toJSONSchema(options.schema, { target: "draft-7" });
-    const key = sha256(JSON.stringify([this.baseUrl, this.model, options.capability, options.system, options.material, schema]));
+    const key = sha256(
+      JSON.stringify([this.baseUrl, this.model, options.capability, options.system, options.material, schema]),
+    );
     const file = join(this.#cache, key.slice(0, 2), `${key}.json`);
     const kept = await readJson<{ value: unknown }>(file).catch(() => undefined);
     const known = kept && options.schema.safeParse(kept.value);
@@ -94,7 +126,10 @@ export class LanguageModel {
       }
       complaint = parsed.problem;
     }
-    throw new AppError("LLM_UNPARSABLE", `${this.model} gave no answer of the wanted shape: ${complaint.slice(0, 300)}`);
+    throw new AppError(
+      "LLM_UNPARSABLE",
+      `${this.model} gave no answer of the wanted shape: ${complaint.slice(0, 300)}`,
+    );
   }
 
   /** Refuses a call whose cost, at worst, would pass what is left. */
@@ -104,21 +139,35 @@ export class LanguageModel {
     const price = (input * this.preset.inputPrice + output * this.preset.outputPrice) / 1e6;
     const { "llm.budgetUsd": usd, "llm.budgetTokens": most } = this.#config;
     if (usd !== undefined && this.#spentUsd + price > usd) {
-      throw new AppError("LLM_BUDGET", `The next call may cost $${price.toFixed(4)}; of the budget of $${usd} only $${(usd - this.#spentUsd).toFixed(4)} is left.`, {
-        hint: "Raise llm.budgetUsd, or use the local tier.",
-      });
+      throw new AppError(
+        "LLM_BUDGET",
+        `The next call may cost $${price.toFixed(4)}; of the budget of $${usd} only $${(usd - this.#spentUsd).toFixed(4)} is left.`,
+        {
+          hint: "Raise llm.budgetUsd, or use the local tier.",
+        },
+      );
     }
     if (most !== undefined && this.#spentTokens + input + output > most) {
-      throw new AppError("LLM_BUDGET", `The next call may use ${input + output} tokens; of ${most} only ${most - this.#spentTokens} are left.`, {
-        hint: "Raise llm.budgetTokens, or use the local tier.",
-      });
+      throw new AppError(
+        "LLM_BUDGET",
+        `The next call may use ${input + output} tokens; of ${most} only ${most - this.#spentTokens} are left.`,
+        {
+          hint: "Raise llm.budgetTokens, or use the local tier.",
+        },
+      );
     }
   }
 
-  async #call(options: AskOptions<z.ZodType>, schema: object, complaint: string): Promise<{ text: string; tokens: number; costUsd: number }> {
+  async #call(
+    options: AskOptions<z.ZodType>,
+    schema: object,
+    complaint: string,
+  ): Promise<{ text: string; tokens: number; costUsd: number }> {
     this.#client ??= new OpenAI({
       baseURL: this.baseUrl,
-      apiKey: (this.#config["llm.apiKey"] ?? (this.preset.key && (this.#config[this.preset.key] as string | undefined))) || "none",
+      apiKey:
+        (this.#config["llm.apiKey"] ?? (this.preset.key && (this.#config[this.preset.key] as string | undefined))) ||
+        "none",
       maxRetries: this.#config["llm.retries"],
       timeout: this.#config["llm.timeoutS"] * 1000,
     });
@@ -132,10 +181,17 @@ export class LanguageModel {
           temperature: 0,
           max_tokens: this.#config["llm.maxOutputTokens"],
           messages: [
-            { role: "system", content: complaint === "" ? system : `${system}\nYour last answer could not be used: ${complaint.slice(0, 400)}` },
+            {
+              role: "system",
+              content:
+                complaint === "" ? system : `${system}\nYour last answer could not be used: ${complaint.slice(0, 400)}`,
+            },
             { role: "user", content: `<material>\n${material}\n</material>` },
           ],
-          response_format: { type: "json_schema", json_schema: { name: options.capability, schema: schema as Record<string, unknown> } },
+          response_format: {
+            type: "json_schema",
+            json_schema: { name: options.capability, schema: schema as Record<string, unknown> },
+          },
         },
         { signal: options.signal },
       );
@@ -149,7 +205,10 @@ export class LanguageModel {
     } catch (error) {
       if (options.signal.aborted) throw new AppError("ABORTED", "Stopped on request.", { cause: error });
       if (error instanceof OpenAI.APIConnectionError) {
-        throw new AppError("LLM_UNREACHABLE", `No language model answers at ${this.baseUrl}.`, { hint: "Check llm.baseUrl, or use the local tier (summary.provider: local).", cause: error });
+        throw new AppError("LLM_UNREACHABLE", `No language model answers at ${this.baseUrl}.`, {
+          hint: "Check llm.baseUrl, or use the local tier (summary.provider: local).",
+          cause: error,
+        });
       }
       throw new AppError("LLM_REFUSED", `${this.model}: ${(error as Error).message}`, { cause: error });
     }
@@ -157,14 +216,20 @@ export class LanguageModel {
 }
 
 /** Takes the JSON out of an answer; models that ignore the format wrap it in a fence or in prose. */
-function parse<T extends z.ZodType>(schema: T, text: string): { success: true; data: z.output<T> } | { success: false; problem: string } {
+function parse<T extends z.ZodType>(
+  schema: T,
+  text: string,
+): { success: true; data: z.output<T> } | { success: false; problem: string } {
   const start = text.search(/[{[]/);
   const end = Math.max(text.lastIndexOf("}"), text.lastIndexOf("]"));
   if (start < 0 || end < start) return { success: false, problem: "there is no JSON in it" };
   try {
     const result = schema.safeParse(JSON.parse(text.slice(start, end + 1)));
     if (result.success) return { success: true, data: result.data };
-    return { success: false, problem: result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") };
+    return {
+      success: false,
+      problem: result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
+    };
   } catch (error) {
     return { success: false, problem: (error as Error).message };
   }

@@ -6,7 +6,10 @@ export function labelled(talk: TalkText): string {
   let last: string | undefined;
   let text = "";
   for (const statement of talk.statements) {
-    text += statement.speaker === last ? ` ${statement.text}` : `${text === "" ? "" : "\n"}${names.get(statement.speaker)}: ${statement.text}`;
+    text +=
+      statement.speaker === last
+        ? ` ${statement.text}`
+        : `${text === "" ? "" : "\n"}${names.get(statement.speaker)}: ${statement.text}`;
     last = statement.speaker;
   }
   return text;

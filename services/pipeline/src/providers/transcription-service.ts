@@ -15,7 +15,11 @@ interface VerboseTranscription {
 export async function transcribeByService(context: StageContext, wav: string, language: string): Promise<Asr> {
   const { config, signal } = context;
   const baseURL = config["transcription.baseUrl"] ?? "https://api.openai.com/v1";
-  const client = new OpenAI({ baseURL, apiKey: config["transcription.apiKey"] ?? config["keys.openai"] ?? "none", maxRetries: config["download.retries"] });
+  const client = new OpenAI({
+    baseURL,
+    apiKey: config["transcription.apiKey"] ?? config["keys.openai"] ?? "none",
+    maxRetries: config["download.retries"],
+  });
   const model = config["transcription.model"] === "auto" ? "whisper-1" : config["transcription.model"];
   const pcm = await Pcm.open(wav);
   try {
@@ -31,12 +35,22 @@ export async function transcribeByService(context: StageContext, wav: string, la
       let answer: VerboseTranscription;
       try {
         answer = (await client.audio.transcriptions.create(
-          { file, model, response_format: "verbose_json", timestamp_granularities: ["segment", "word"], ...(language === "auto" ? {} : { language }) },
+          {
+            file,
+            model,
+            response_format: "verbose_json",
+            timestamp_granularities: ["segment", "word"],
+            ...(language === "auto" ? {} : { language }),
+          },
           { signal },
         )) as unknown as VerboseTranscription;
       } catch (error) {
         if (signal.aborted) throw new AppError("ABORTED", "Stopped on request.", { cause: error });
-        throw new AppError("TRANSCRIPTION_FAILED", `The transcription service at ${baseURL} failed: ${(error as Error).message}`, { cause: error });
+        throw new AppError(
+          "TRANSCRIPTION_FAILED",
+          `The transcription service at ${baseURL} failed: ${(error as Error).message}`,
+          { cause: error },
+        );
       }
       if (spoken === "auto" && answer.language) spoken = answer.language.slice(0, 2).toLowerCase();
       const shift = (seconds: number) => Math.min(Math.round(pcm.durationMs), Math.round(from + seconds * 1000));
@@ -47,7 +61,16 @@ export async function transcribeByService(context: StageContext, wav: string, la
           start_ms: shift(segment.start),
           end_ms: shift(segment.end),
           text: segment.text.trim(),
-          ...(inside.length > 0 ? { words: inside.map((word) => ({ start_ms: shift(word.start), end_ms: shift(word.end), text: word.word.trim(), p: 1 })) } : {}),
+          ...(inside.length > 0
+            ? {
+                words: inside.map((word) => ({
+                  start_ms: shift(word.start),
+                  end_ms: shift(word.end),
+                  text: word.word.trim(),
+                  p: 1,
+                })),
+              }
+            : {}),
           ...(segment.avg_logprob === undefined ? {} : { logprob: segment.avg_logprob }),
         });
       }

@@ -1,6 +1,15 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { AppError, type Config, type FeedEntry, type HttpClient, sha256, toAppError, toJson, writeFileAtomic } from "@podcast/base";
+import {
+  AppError,
+  type Config,
+  type FeedEntry,
+  type HttpClient,
+  sha256,
+  toAppError,
+  toJson,
+  writeFileAtomic,
+} from "@podcast/base";
 import { Corpus, type Episode, episodeKey, type Feed, feedKey, type Layout } from "@podcast/corpus";
 import { fetchFeed } from "../feeds/fetch-feed.ts";
 import type { FeedDocument, FeedItem } from "../feeds/parse-feed.ts";
@@ -19,7 +28,14 @@ export interface CollectedFeed {
 export type KnownFeeds = Map<string, Feed>;
 
 /** Reads one feed, writes feed.json and the episode.json of selected episodes where they changed. Never throws. */
-export async function collectFeed(entry: FeedEntry, base: Config, layout: Layout, known: KnownFeeds, http: HttpClient, signal: AbortSignal): Promise<CollectedFeed> {
+export async function collectFeed(
+  entry: FeedEntry,
+  base: Config,
+  layout: Layout,
+  known: KnownFeeds,
+  http: HttpClient,
+  signal: AbortSignal,
+): Promise<CollectedFeed> {
   const config: Config = { ...base, ...entry.overrides };
   const url = normalise(entry.url);
   try {
@@ -43,7 +59,10 @@ export async function collectFeed(entry: FeedEntry, base: Config, layout: Layout
 }
 
 function normalise(url: string): string {
-  const text = url.trim().replace(/^feed:(?:\/\/)?(?=https?:)/i, "").replace(/^feed:\/\//i, "http://");
+  const text = url
+    .trim()
+    .replace(/^feed:(?:\/\/)?(?=https?:)/i, "")
+    .replace(/^feed:\/\//i, "http://");
   return /^[a-z][a-z0-9+.-]*:/i.test(text) ? text : `https://${text}`;
 }
 
@@ -96,7 +115,11 @@ async function describeEpisode(item: FeedItem, feed: Feed, layout: Layout): Prom
     ...(item.enclosure ? { enclosure: item.enclosure } : {}),
     transcripts: item.transcripts,
     ...(item.chaptersUrl ? { chapters_url: item.chaptersUrl } : {}),
-    soundbites: item.soundbites.map((bite) => ({ start_ms: bite.startMs, duration_ms: bite.durationMs, ...(bite.title ? { title: bite.title } : {}) })),
+    soundbites: item.soundbites.map((bite) => ({
+      start_ms: bite.startMs,
+      duration_ms: bite.durationMs,
+      ...(bite.title ? { title: bite.title } : {}),
+    })),
     people: item.people,
     feed_people: feed.people,
     ...(feed.language ? { language: feed.language } : {}),

@@ -18,7 +18,10 @@ export async function lockCorpus(path: string): Promise<() => Promise<void>> {
         await removeQuietly(path);
         continue;
       }
-      throw new AppError("CORPUS_LOCKED", `Another run (process ${owner}) works on this corpus.`, { hint: "Wait for it, or use another folder: --corpus DIR.", cause: error });
+      throw new AppError("CORPUS_LOCKED", `Another run (process ${owner}) works on this corpus.`, {
+        hint: "Wait for it, or use another folder: --corpus DIR.",
+        cause: error,
+      });
     }
   }
 }

@@ -41,14 +41,24 @@ export class EpisodeLedger {
     for (const name of outputs) hashes[name] = await sha256File(this.#files.file(name));
     this.#manifest.stages[stage] = { ...record, outputs: hashes };
     const done = Object.entries(this.#manifest.stages).filter(([, one]) => one.state !== "failed");
-    this.#manifest.fingerprint = sha256(done.map(([name, one]) => `${name} ${one.fingerprint}`).sort().join("\n")).slice(0, 32);
+    this.#manifest.fingerprint = sha256(
+      done
+        .map(([name, one]) => `${name} ${one.fingerprint}`)
+        .sort()
+        .join("\n"),
+    ).slice(0, 32);
     await writeJson(this.#files.manifest, this.#manifest);
     this.#modified = 0;
   }
 }
 
 /** Hash of everything that a stage's result depends on. */
-export function fingerprintOf(stage: StageDescription, config: Config, identity: string, upstream: (name: string) => string): string {
+export function fingerprintOf(
+  stage: StageDescription,
+  config: Config,
+  identity: string,
+  upstream: (name: string) => string,
+): string {
   const parts = [
     `${stage.name} ${stage.methodVersion}`,
     ...stage.config.map((key) => `${key}=${JSON.stringify(config[key] ?? null)}`),

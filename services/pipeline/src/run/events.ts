@@ -8,7 +8,14 @@ export type RunEvent =
   | { type: "episode_started"; key: string; title: string; index: number; total: number }
   | { type: "stage_started"; key: string; stage: StageName; index: number; total: number }
   | { type: "stage_progress"; key: string; stage: StageName; share: number }
-  | { type: "stage_finished"; key: string; stage: StageName; seconds: number; state: "done" | "skipped"; flags: readonly string[] }
+  | {
+      type: "stage_finished";
+      key: string;
+      stage: StageName;
+      seconds: number;
+      state: "done" | "skipped";
+      flags: readonly string[];
+    }
   | { type: "episode_finished"; key: string; title: string; outcome: EpisodeOutcome }
   | { type: "model"; message: string }
   | { type: "index_updated"; episodes: number; chunks: number }

@@ -1,8 +1,19 @@
-import { type Chunks, Corpus, decodeVector, type IndexSource, type UpdateResult, updateIndex, type VectorBackend } from "@podcast/corpus";
+import {
+  type Chunks,
+  type Corpus,
+  decodeVector,
+  type IndexSource,
+  type UpdateResult,
+  updateIndex,
+  type VectorBackend,
+} from "@podcast/corpus";
 import { CATALOGUE } from "@podcast/models";
 
 /** Brings the search index up to all episodes that have chunks. Vectors are used where all come from one model. */
-export async function indexCorpus(corpus: Corpus, options: { backend: VectorBackend; model: string | undefined; rebuild?: boolean }): Promise<UpdateResult> {
+export async function indexCorpus(
+  corpus: Corpus,
+  options: { backend: VectorBackend; model: string | undefined; rebuild?: boolean },
+): Promise<UpdateResult> {
   const sources: IndexSource[] = [];
   const feeds = new Map((await corpus.feeds()).map((feed) => [feed.key, feed.title]));
   for (const ref of await corpus.episodes()) {
@@ -33,4 +44,3 @@ export async function indexCorpus(corpus: Corpus, options: { backend: VectorBack
     ...(options.rebuild ? { rebuild: true } : {}),
   });
 }
-

@@ -1,7 +1,19 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { AppError, type Config, type Logger, metrics, modelDir, toAppError } from "@podcast/base";
-import { Diarizer, Embedder, findModel, type InstalledModel, type InstallProgress, installedModel, installModel, type ModelEntry, type SpeechEngine, startSpeechEngine, VoiceActivity } from "@podcast/models";
+import {
+  Diarizer,
+  Embedder,
+  findModel,
+  type InstalledModel,
+  type InstallProgress,
+  installedModel,
+  installModel,
+  type ModelEntry,
+  type SpeechEngine,
+  startSpeechEngine,
+  VoiceActivity,
+} from "@podcast/models";
 
 export interface HubOptions {
   config: Config;
@@ -51,7 +63,13 @@ export class ModelHub {
     const entry = requireModel(id);
     const { config, signal, onInstall } = this.#options;
     try {
-      return await installModel(entry, { cache: this.#cache, mirror: config["models.mirror"], offline: config["models.offline"], signal, onProgress: onInstall });
+      return await installModel(entry, {
+        cache: this.#cache,
+        mirror: config["models.mirror"],
+        offline: config["models.offline"],
+        signal,
+        onProgress: onInstall,
+      });
     } catch (error) {
       metrics.modelLoadFailures.inc({ capability: entry.capability });
       throw error;
@@ -106,7 +124,14 @@ export class ModelHub {
     await this.#engine?.engine.then((engine) => engine.close()).catch(() => {});
     const model = (await this.install(id)).files["model.bin"] as string;
     const { logger, signal, onBuild } = this.#options;
-    const engine = startSpeechEngine({ model, threads: this.threads, cache: join(this.#cache, "engines"), logger, signal, onBuild });
+    const engine = startSpeechEngine({
+      model,
+      threads: this.threads,
+      cache: join(this.#cache, "engines"),
+      logger,
+      signal,
+      onBuild,
+    });
     engine.catch(() => {});
     this.#engine = { model: id, engine };
     return engine;
@@ -128,7 +153,11 @@ export class ModelHub {
   async diarizer(): Promise<{ diarizer: Diarizer; segmentation: string; embedding: string }> {
     const [segmentation, embedding] = [await this.install(DIARIZATION[0]), await this.install(DIARIZATION[1])];
     this.#diarizer ??= new Diarizer();
-    return { diarizer: this.#diarizer, segmentation: segmentation.files["model.onnx"] as string, embedding: embedding.files["model.onnx"] as string };
+    return {
+      diarizer: this.#diarizer,
+      segmentation: segmentation.files["model.onnx"] as string,
+      embedding: embedding.files["model.onnx"] as string,
+    };
   }
 
   /** Silero where it can be had, else the energy of the signal. */
@@ -154,7 +183,12 @@ export class ModelHub {
     if (this.#embedder) return this.#embedder;
     try {
       const model = await this.install(id);
-      this.#embedder = new Embedder({ model: id, folder: model.folder, dimensions: requireModel(id).dimensions ?? 384, threads: Math.min(2, this.threads) });
+      this.#embedder = new Embedder({
+        model: id,
+        folder: model.folder,
+        dimensions: requireModel(id).dimensions ?? 384,
+        threads: Math.min(2, this.threads),
+      });
       return this.#embedder;
     } catch (error) {
       if (toAppError(error).code !== "MODEL_MISSING" || this.#options.config["embedding.model"] !== "auto") throw error;
@@ -178,6 +212,7 @@ export class ModelHub {
 
 function requireModel(id: string): ModelEntry {
   const entry = findModel(id);
-  if (entry === undefined) throw new AppError("MODEL_UNKNOWN", `No model has the id ${id}.`, { hint: "`podcast models list` names them." });
+  if (entry === undefined)
+    throw new AppError("MODEL_UNKNOWN", `No model has the id ${id}.`, { hint: "`podcast models list` names them." });
   return entry;
 }

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { metrics, removeQuietly, toAppError } from "@podcast/base";
-import { type Episode, type Feed, EpisodeReader, type Layout } from "@podcast/corpus";
+import { type Episode, EpisodeReader, type Feed, type Layout } from "@podcast/corpus";
 import { STAGES, type StageDescription, type StageName, stageRange } from "../plan/index.ts";
 import { STAGE_RUNNERS } from "../stages/index.ts";
 import type { EpisodeContext, StageContext, StageRunner } from "../stages/stage.ts";
@@ -20,14 +20,30 @@ export interface EpisodeRunOptions {
  * Brings one episode up to date: stages whose fingerprint and files hold are passed over, each other runs and is noted
  * before the next begins. A failing stage ends this episode alone.
  */
-export async function runEpisode(feed: Feed, episode: Episode, layout: Layout, context: Omit<StageContext, "progress">, options: EpisodeRunOptions): Promise<EpisodeOutcome & { costUsd: number }> {
+export async function runEpisode(
+  feed: Feed,
+  episode: Episode,
+  layout: Layout,
+  context: Omit<StageContext, "progress">,
+  options: EpisodeRunOptions,
+): Promise<EpisodeOutcome & { costUsd: number }> {
   const files = layout.episode(feed.key, episode.key);
   const read = new EpisodeReader(files);
   const target: EpisodeContext = { feed, episode, files, read };
   const ledger = new EpisodeLedger(files, await read.manifest().catch(() => undefined), episode.key);
-  const outcome: EpisodeOutcome & { costUsd: number } = { feed: feed.key, episode: episode.key, title: episode.title, state: "unchanged", stages: [], flags: [], costUsd: 0 };
+  const outcome: EpisodeOutcome & { costUsd: number } = {
+    feed: feed.key,
+    episode: episode.key,
+    title: episode.title,
+    state: "unchanged",
+    stages: [],
+    flags: [],
+    costUsd: 0,
+  };
   const range = stageRange(options.startStage, options.endStage);
-  const fingerprints = new Map<string, string>(STAGES.map((stage) => [stage.name, ledger.record(stage.name)?.fingerprint ?? ""]));
+  const fingerprints = new Map<string, string>(
+    STAGES.map((stage) => [stage.name, ledger.record(stage.name)?.fingerprint ?? ""]),
+  );
   const check = async (stage: StageDescription): Promise<boolean> => {
     const runner = STAGE_RUNNERS.get(stage.name) as StageRunner;
     const identity = (await runner.identity?.({ ...context, progress: () => {} }, target)) ?? "";
@@ -46,17 +62,38 @@ export async function runEpisode(feed: Feed, episode: Episode, layout: Layout, c
     try {
       if (await check(stage)) {
         // Files that were allowed to go come back only for a stage that still has to read them.
-        if ((await present(files.dir, stage)) || !(await neededLater(range.slice(position + 1), stage, fingerprints, check))) continue;
+        if (
+          (await present(files.dir, stage)) ||
+          !(await neededLater(range.slice(position + 1), stage, fingerprints, check))
+        )
+          continue;
       }
       await runner.prepare?.(stageContext, target);
       if ((await check(stage)) && (await present(files.dir, stage))) continue;
-      await runStage(stage, runner, stageContext, target, ledger, fingerprints.get(stage.name) as string, outcome, options);
+      await runStage(
+        stage,
+        runner,
+        stageContext,
+        target,
+        ledger,
+        fingerprints.get(stage.name) as string,
+        outcome,
+        options,
+      );
     } catch (raw) {
       const error = toAppError(raw);
       if (error.code === "ABORTED" || context.signal.aborted) throw error;
       outcome.state = "failed";
-      outcome.error = { stage: stage.name, code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
-      stageContext.logger.error({ code: error.code, err: error.code === "INTERNAL" ? error : undefined }, error.message);
+      outcome.error = {
+        stage: stage.name,
+        code: error.code,
+        message: error.message,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      };
+      stageContext.logger.error(
+        { code: error.code, err: error.code === "INTERNAL" ? error : undefined },
+        error.message,
+      );
       return outcome;
     }
   }
@@ -77,14 +114,27 @@ async function runStage(
   const started = new Date();
   const clock = performance.now();
   const attempts = (ledger.record(stage.name)?.attempts ?? 0) + 1;
-  options.emit({ type: "stage_started", key: target.episode.key, stage: stage.name, index: options.index, total: options.total });
+  options.emit({
+    type: "stage_started",
+    key: target.episode.key,
+    stage: stage.name,
+    index: options.index,
+    total: options.total,
+  });
   metrics.stageInProgress.inc({ stage: stage.name });
   const base = { method_version: stage.methodVersion, fingerprint, started: started.toISOString(), attempts };
   const elapsed = () => Math.round(performance.now() - clock) / 1000;
   try {
     const result = await runner.run(context, target);
     context.signal.throwIfAborted();
-    const record = { ...base, state: result.state, duration_s: elapsed(), metrics: result.metrics ?? {}, flags: result.flags ?? [], ...(result.costUsd ? { cost_usd: result.costUsd } : {}) };
+    const record = {
+      ...base,
+      state: result.state,
+      duration_s: elapsed(),
+      metrics: result.metrics ?? {},
+      flags: result.flags ?? [],
+      ...(result.costUsd ? { cost_usd: result.costUsd } : {}),
+    };
     await ledger.note(stage.name, record, result.outputs);
     if (outcome.state === "unchanged") outcome.state = "processed";
     outcome.stages.push(stage.name);
@@ -92,12 +142,30 @@ async function runStage(
     outcome.costUsd += result.costUsd ?? 0;
     metrics.stageSeconds.observe({ stage: stage.name, outcome: result.state }, record.duration_s);
     context.logger.info({ seconds: record.duration_s, flags: record.flags }, `${stage.name} ${result.state}`);
-    options.emit({ type: "stage_finished", key: target.episode.key, stage: stage.name, seconds: record.duration_s, state: result.state, flags: record.flags });
+    options.emit({
+      type: "stage_finished",
+      key: target.episode.key,
+      stage: stage.name,
+      seconds: record.duration_s,
+      state: result.state,
+      flags: record.flags,
+    });
   } catch (raw) {
     const error = toAppError(raw);
     if (error.code !== "ABORTED" && !context.signal.aborted) {
       metrics.stageSeconds.observe({ stage: stage.name, outcome: "failed" }, elapsed());
-      await ledger.note(stage.name, { ...base, state: "failed", duration_s: elapsed(), metrics: {}, flags: [], error: { code: error.code, message: error.message } }, []);
+      await ledger.note(
+        stage.name,
+        {
+          ...base,
+          state: "failed",
+          duration_s: elapsed(),
+          metrics: {},
+          flags: [],
+          error: { code: error.code, message: error.message },
+        },
+        [],
+      );
     }
     throw error;
   } finally {
@@ -117,14 +185,21 @@ async function present(folder: string, stage: StageDescription): Promise<boolean
 }
 
 /** True when a later stage of the range that reads this one is not up to date. */
-async function neededLater(later: readonly StageDescription[], stage: StageDescription, fingerprints: Map<string, string>, check: (stage: StageDescription) => Promise<boolean>): Promise<boolean> {
+async function neededLater(
+  later: readonly StageDescription[],
+  stage: StageDescription,
+  fingerprints: Map<string, string>,
+  check: (stage: StageDescription) => Promise<boolean>,
+): Promise<boolean> {
   if (stage.transient.length === 0) return false;
   const kept = new Map(fingerprints);
   let needed = false;
   const readers = new Set<string>([stage.name]);
   for (const candidate of later) {
     // What reads audio: the decoded form is made for diarization and transcription.
-    const reads = candidate.reads.some((name) => readers.has(name)) || (candidate.name === "transcription" && stage.name === "audio_preprocessing");
+    const reads =
+      candidate.reads.some((name) => readers.has(name)) ||
+      (candidate.name === "transcription" && stage.name === "audio_preprocessing");
     const holds = await check(candidate);
     if (!reads) continue;
     if (candidate.transient.length > 0) readers.add(candidate.name);

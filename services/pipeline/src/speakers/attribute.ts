@@ -46,10 +46,19 @@ export function attribute(timed: TimedText, asr: Asr, turns: Turns | undefined):
 }
 
 function split(timed: TimedText, group: VoicedSpan, language: string): VoicedSpan[] {
-  return sentences(timed.text.slice(group.start, group.end), language).map(({ start, end }) => ({ start: start + group.start, end: end + group.start, voice: group.voice }));
+  return sentences(timed.text.slice(group.start, group.end), language).map(({ start, end }) => ({
+    start: start + group.start,
+    end: end + group.start,
+    voice: group.voice,
+  }));
 }
 
-function runs(sentence: Span, inside: readonly number[], words: readonly TimedWord[], voices: readonly string[]): VoicedSpan[] {
+function runs(
+  sentence: Span,
+  inside: readonly number[],
+  words: readonly TimedWord[],
+  voices: readonly string[],
+): VoicedSpan[] {
   const pieces: { voice: string; from: number; count: number }[] = [];
   for (const index of inside) {
     const last = pieces.at(-1);

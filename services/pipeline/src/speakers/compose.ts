@@ -1,4 +1,13 @@
-import { type Asr, type Cuts, type Episode, pointCount, type Transcript, type TranscriptSegment, type Turns, type Voice } from "@podcast/corpus";
+import {
+  type Asr,
+  type Cuts,
+  type Episode,
+  pointCount,
+  type Transcript,
+  type TranscriptSegment,
+  type Turns,
+  type Voice,
+} from "@podcast/corpus";
 import { TimedText } from "../text/timed-text.ts";
 import { attribute } from "./attribute.ts";
 import { nameVoices } from "./name-voices.ts";
@@ -10,11 +19,18 @@ export interface ComposedTranscript {
 }
 
 /** Joins words, voices, names and cuts into the transcript. Offsets of cuts stay valid: nothing moves. */
-export function composeTranscript(asr: Asr, turns: Turns | undefined, cuts: Cuts | undefined, episode: Episode): ComposedTranscript {
+export function composeTranscript(
+  asr: Asr,
+  turns: Turns | undefined,
+  cuts: Cuts | undefined,
+  episode: Episode,
+): ComposedTranscript {
   const timed = new TimedText(asr);
   const spans = attribute(timed, asr, turns);
   const cutAt = (start: number, end: number) =>
-    (cuts?.cuts ?? []).some((cut) => timed.points.toUnit(cut.char_start) < end && timed.points.toUnit(cut.char_end) > start);
+    (cuts?.cuts ?? []).some(
+      (cut) => timed.points.toUnit(cut.char_start) < end && timed.points.toUnit(cut.char_end) > start,
+    );
   const said = spans.map((span) => ({
     voice: span.voice,
     text: timed.text.slice(span.start, span.end),
@@ -37,7 +53,10 @@ export function composeTranscript(asr: Asr, turns: Turns | undefined, cuts: Cuts
     const start = Math.max(last, timed.timeAt(span.start));
     const end = Math.max(start, Math.min(timed.durationMs, timed.timeAt(Math.max(span.start, span.end - 1))));
     last = start;
-    const words = asr.source.kind === "published" ? undefined : timed.words.filter((word) => word.start >= span.start && word.end <= span.end);
+    const words =
+      asr.source.kind === "published"
+        ? undefined
+        : timed.words.filter((word) => word.start >= span.start && word.end <= span.end);
     return {
       id,
       start_ms: start,
@@ -49,7 +68,14 @@ export function composeTranscript(asr: Asr, turns: Turns | undefined, cuts: Cuts
       text: timed.text.slice(span.start, span.end),
       ...(words === undefined
         ? {}
-        : { words: words.map((word) => ({ start_ms: word.startMs, end_ms: word.endMs, text: timed.text.slice(word.start, word.end), p: Math.round(word.p * 1000) / 1000 })) }),
+        : {
+            words: words.map((word) => ({
+              start_ms: word.startMs,
+              end_ms: word.endMs,
+              text: timed.text.slice(word.start, word.end),
+              p: Math.round(word.p * 1000) / 1000,
+            })),
+          }),
     };
   });
   return {
@@ -71,7 +97,8 @@ export function composeTranscript(asr: Asr, turns: Turns | undefined, cuts: Cuts
 export function toVtt(transcript: Transcript): string {
   const name = new Map(transcript.voices.map((voice) => [voice.id, voice.name ?? voice.id]));
   const cues = transcript.segments.map(
-    (segment) => `${stamp(segment.start_ms)} --> ${stamp(Math.max(segment.start_ms + 1, segment.end_ms))}\n<v ${escape(name.get(segment.speaker) ?? segment.speaker)}>${escape(segment.text)}`,
+    (segment) =>
+      `${stamp(segment.start_ms)} --> ${stamp(Math.max(segment.start_ms + 1, segment.end_ms))}\n<v ${escape(name.get(segment.speaker) ?? segment.speaker)}>${escape(segment.text)}`,
   );
   return `WEBVTT\n\n${cues.join("\n\n")}\n`;
 }

@@ -13,19 +13,42 @@ export interface SaidSentence {
 }
 
 const N = String.raw`((?:(?:Dr|Prof|Mr|Mrs|Ms|Sir|Professor|Doctor)\.? )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:de|van|von|der|den|da|di|la|le|el|al|bin) ?)*(?: \p{Lu}[\p{L}\p{M}'’.-]+){0,3})`;
-const SELF = [new RegExp(String.raw`\b(?:I'm|I am|my name is|my name's|this is) (?:your host,? )?${N}(?=[,.!—–-]|\s+(?:and|from|in|here|with)\b|$)`, "u")];
+const SELF = [
+  new RegExp(
+    String.raw`\b(?:I'm|I am|my name is|my name's|this is) (?:your host,? )?${N}(?=[,.!—–-]|\s+(?:and|from|in|here|with)\b|$)`,
+    "u",
+  ),
+];
 const INTRODUCES = [
-  new RegExp(String.raw`\b(?:I'm|I am|we're|we are) (?:here |back |sitting down |talking |speaking |excited to be )?(?:joined (?:today |here |now )?by|with|talking (?:to|with)|speaking (?:to|with)) (?:my (?:guest|friend|colleague),? )?${N}`, "u"),
-  new RegExp(String.raw`\b(?:my|our|today's) (?:first |second |next |other )?(?:guests?|co-?host)(?: today| this week| for today)?,? (?:is|are|,) ?${N}`, "u"),
+  new RegExp(
+    String.raw`\b(?:I'm|I am|we're|we are) (?:here |back |sitting down |talking |speaking |excited to be )?(?:joined (?:today |here |now )?by|with|talking (?:to|with)|speaking (?:to|with)) (?:my (?:guest|friend|colleague),? )?${N}`,
+    "u",
+  ),
+  new RegExp(
+    String.raw`\b(?:my|our|today's) (?:first |second |next |other )?(?:guests?|co-?host)(?: today| this week| for today)?,? (?:is|are|,) ?${N}`,
+    "u",
+  ),
   new RegExp(String.raw`\b(?:please )?welcome (?:to the show,? |back,? )?${N}`, "u"),
-  new RegExp(String.raw`\b(?:here's|here is|that was|let's hear from|we spoke (?:to|with)|listen to) (?:[\p{Ll}-]+ ){0,4}${N}`, "u"),
-  new RegExp(String.raw`\b(?:joining (?:me|us)(?: today| now| here)? is|with (?:me|us) (?:today|now|here) is) ${N}`, "u"),
+  new RegExp(
+    String.raw`\b(?:here's|here is|that was|let's hear from|we spoke (?:to|with)|listen to) (?:[\p{Ll}-]+ ){0,4}${N}`,
+    "u",
+  ),
+  new RegExp(
+    String.raw`\b(?:joining (?:me|us)(?: today| now| here)? is|with (?:me|us) (?:today|now|here) is) ${N}`,
+    "u",
+  ),
   new RegExp(String.raw`\b${N} (?:joins (?:me|us)|is (?:here|with (?:me|us)))`, "u"),
 ];
 /** "Liam, thanks for being here." — speaks to somebody who is about to answer. */
 const CALLS = [
-  new RegExp(String.raw`(?:^|[.!?] )${N},? (?:welcome|thanks|thank you|good to|great to|nice to|it's (?:good|great))`, "u"),
-  new RegExp(String.raw`\b(?:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?${N}\s*[.!,]`, "u"),
+  new RegExp(
+    String.raw`(?:^|[.!?] )${N},? (?:welcome|thanks|thank you|good to|great to|nice to|it's (?:good|great))`,
+    "u",
+  ),
+  new RegExp(
+    String.raw`\b(?:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?${N}\s*[.!,]`,
+    "u",
+  ),
 ];
 const HOSTING =
   /\b(?:welcome (?:back )?to|that'?s (?:it|all) for|see you next (?:time|week)|until next time|thanks for (?:being here|coming on|joining|listening|the conversation)|before we (?:wrap|go|dive)|my guest|joined by|let'?s start|walk (?:me|us) through|tell (?:me|us)|brought to you by|sponsored by|(?:today'?s|this) (?:episode|show|\w+ sessions))\b/i;
@@ -57,9 +80,12 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
       if (spelt.split(" ").length > held.name.split(" ").length) held.name = spelt;
     }
   };
-  for (const voice of profiles) if (isPersonName(voice.id) || preset.includes(voice.id)) claim(voice.id, voice.id, "published transcript");
+  for (const voice of profiles)
+    if (isPersonName(voice.id) || preset.includes(voice.id)) claim(voice.id, voice.id, "published transcript");
 
-  const adverts = new Set(profiles.filter((voice) => voice.cutSeconds > 0.7 * voice.seconds && voice.hosting <= 1).map((voice) => voice.id));
+  const adverts = new Set(
+    profiles.filter((voice) => voice.cutSeconds > 0.7 * voice.seconds && voice.hosting <= 1).map((voice) => voice.id),
+  );
   const talkers = profiles.filter((voice) => !adverts.has(voice.id));
   const host = pickHost(talkers);
   for (const [position, sentence] of said.entries()) {
@@ -96,12 +122,19 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
       const others = talkers.filter((voice) => voice.id !== sentence.voice && !names.has(voice.id));
       // The one addressed is who spoke just before or speaks next; with two at the table there is no other.
       const near = neighbour(said, position, sentence.voice);
-      const target = others.length === 1 ? others[0]?.id : near !== undefined && others.some((voice) => voice.id === near) ? near : undefined;
+      const target =
+        others.length === 1
+          ? others[0]?.id
+          : near !== undefined && others.some((voice) => voice.id === near)
+            ? near
+            : undefined;
       if (target !== undefined) claim(target, name, "addressed by name");
     }
   }
   if (host !== undefined && !names.has(host)) {
-    const record = hostOfRecord(episode).filter((name) => ![...names.values()].some((held) => sameName(held.name, name)));
+    const record = hostOfRecord(episode).filter(
+      (name) => ![...names.values()].some((held) => sameName(held.name, name)),
+    );
     if (record.length === 1) claim(host, record[0] as string, "host of record");
   }
   if (host !== undefined) {
@@ -109,7 +142,9 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
     const full = held && hostOfRecord(episode).find((name) => sameName(name, held.name));
     if (held && full && full.split(" ").length > held.name.split(" ").length) held.name = full;
   }
-  const tagged = new Map([...episode.people, ...episode.feed_people].map((person) => [person.name, person.role ?? "host"]));
+  const tagged = new Map(
+    [...episode.people, ...episode.feed_people].map((person) => [person.name, person.role ?? "host"]),
+  );
   return profiles.map((voice): Voice => {
     const held = names.get(voice.id);
     const tag = held && [...tagged].find(([name]) => sameName(name, held.name))?.[1];
@@ -135,7 +170,14 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
 function profile(said: readonly SaidSentence[]): Profile[] {
   const profiles = new Map<string, Profile>();
   for (const [position, sentence] of said.entries()) {
-    const voice = profiles.get(sentence.voice) ?? { id: sentence.voice, seconds: 0, cutSeconds: 0, hosting: 0, questions: 0, first: position };
+    const voice = profiles.get(sentence.voice) ?? {
+      id: sentence.voice,
+      seconds: 0,
+      cutSeconds: 0,
+      hosting: 0,
+      questions: 0,
+      first: position,
+    };
     const seconds = Math.max(0.05, (sentence.endMs - sentence.startMs) / 1000);
     voice.seconds += seconds;
     if (sentence.cut) voice.cutSeconds += seconds;
@@ -150,14 +192,25 @@ function profile(said: readonly SaidSentence[]): Profile[] {
 function pickHost(talkers: readonly Profile[]): string | undefined {
   if (talkers.length === 1) return talkers[0]?.id;
   const scored = talkers
-    .map((voice) => ({ id: voice.id, score: voice.hosting * 2 + Math.min(6, voice.questions) * 0.7 + (voice.first === 0 ? 0.8 : 0) + (voice.cutSeconds > 0 ? 1 : 0) }))
+    .map((voice) => ({
+      id: voice.id,
+      score:
+        voice.hosting * 2 +
+        Math.min(6, voice.questions) * 0.7 +
+        (voice.first === 0 ? 0.8 : 0) +
+        (voice.cutSeconds > 0 ? 1 : 0),
+    }))
     .sort((a, b) => b.score - a.score);
-  return scored[0] !== undefined && scored[0].score >= 1.5 && scored[0].score > (scored[1]?.score ?? 0) ? scored[0].id : undefined;
+  return scored[0] !== undefined && scored[0].score >= 1.5 && scored[0].score > (scored[1]?.score ?? 0)
+    ? scored[0].id
+    : undefined;
 }
 
 /** Names that feed and episode record as hosts: person tags, else the author where it is a person. */
 function hostOfRecord(episode: Episode): string[] {
-  const tags = [...episode.people, ...episode.feed_people].filter((person) => (person.role ?? "host") === "host").map((person) => person.name);
+  const tags = [...episode.people, ...episode.feed_people]
+    .filter((person) => (person.role ?? "host") === "host")
+    .map((person) => person.name);
   if (tags.length > 0) return [...new Set(tags)];
   return (episode.feed_author ?? "")
     .split(/\s*(?:,|&|\band\b|\/)\s*/)
@@ -172,10 +225,18 @@ function isShow(name: string, episode: Episode): boolean {
 /** "This is Marco." after "Marco?" is an answer; "I'm Maya." said of another is no self-introduction. */
 function calledJustBefore(said: readonly SaidSentence[], position: number, name: string): boolean {
   const text = (said[position] as SaidSentence).text;
-  return new RegExp(String.raw`\b(?:with|by|guest|and) ${name}`).test(text) && !/\b(?:I'm|my name)/i.test(text.replace(/[’‘]/g, "'"));
+  return (
+    new RegExp(String.raw`\b(?:with|by|guest|and) ${name}`).test(text) &&
+    !/\b(?:I'm|my name)/i.test(text.replace(/[’‘]/g, "'"))
+  );
 }
 
-function nextVoice(said: readonly SaidSentence[], position: number, not: string, fits: (voice: string) => boolean): string | undefined {
+function nextVoice(
+  said: readonly SaidSentence[],
+  position: number,
+  not: string,
+  fits: (voice: string) => boolean,
+): string | undefined {
   for (let i = position + 1; i < said.length && i < position + 40; i++) {
     const { voice, cut } = said[i] as SaidSentence;
     if (voice !== not && !cut && fits(voice)) return voice;
@@ -199,5 +260,3 @@ export function sameName(a: string, b: string): boolean {
   const [short, long] = [parts(a), parts(b)].sort((x, y) => x.length - y.length) as [string[], string[]];
   return short.length > 0 && (short.every((word) => long.includes(word)) || short.join("") === long.join(""));
 }
-
-

@@ -23,8 +23,10 @@ export function isPersonName(text: string): boolean {
 /** Names that title, description, author and tags hold: not evidence that somebody speaks, but how to spell who does. */
 export function metadataNames(episode: Episode): string[] {
   const names = [...episode.people, ...episode.feed_people].map((person) => person.name);
-  for (const name of (episode.feed_author ?? "").split(/\s*(?:,|&|\band\b)\s*/)) if (isPersonName(name)) names.push(name);
-  const pattern = /(?:(?:Dr|Prof|Mr|Mrs|Ms|Sir)\. )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:(?:de|van|von|der|den|da|di|la|le|el|al|bin) )?\p{Lu}[\p{L}\p{M}'’-]+){1,3}/gu;
+  for (const name of (episode.feed_author ?? "").split(/\s*(?:,|&|\band\b)\s*/))
+    if (isPersonName(name)) names.push(name);
+  const pattern =
+    /(?:(?:Dr|Prof|Mr|Mrs|Ms|Sir)\. )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:(?:de|van|von|der|den|da|di|la|le|el|al|bin) )?\p{Lu}[\p{L}\p{M}'’-]+){1,3}/gu;
   for (const source of [episode.description ?? "", episode.title]) {
     for (const match of source.slice(0, 4000).matchAll(pattern)) if (isPersonName(match[0])) names.push(match[0]);
   }
@@ -39,9 +41,17 @@ export function asSpelt(heard: string, known: readonly string[]): string {
   for (const name of known) {
     if (wordsOf(name).length < words.length - 1) continue;
     const target = wordsOf(name);
-    const score = target.length === words.length || words.length > 1 ? likeness(soundOf(words.join("")), soundOf(target.join(""))) : 0;
+    const score =
+      target.length === words.length || words.length > 1
+        ? likeness(soundOf(words.join("")), soundOf(target.join("")))
+        : 0;
     // One word is heard: it may be the first of a name whose rest was garbled or left out.
-    const first = words.length === 1 && target.length > 1 && likeness(soundOf(words[0] as string), soundOf(target[0] as string)) > 0.85 ? 0.7 : 0;
+    const first =
+      words.length === 1 &&
+      target.length > 1 &&
+      likeness(soundOf(words[0] as string), soundOf(target[0] as string)) > 0.85
+        ? 0.7
+        : 0;
     if (Math.max(score, first) > bestScore) {
       bestScore = Math.max(score, first);
       best = name;

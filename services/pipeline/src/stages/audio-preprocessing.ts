@@ -16,11 +16,16 @@ export const audioPreprocessing: StageRunner = {
     const { durationMs } = await probeAudio(input, context.signal);
     const most = context.config["media.maxHours"];
     if (durationMs > most * HOUR_MS) {
-      throw new AppError("MEDIA_TOO_LONG", `The episode is ${(durationMs / HOUR_MS).toFixed(1)} h long; media.maxHours is ${most}.`, { hint: "Raise media.maxHours to process it." });
+      throw new AppError(
+        "MEDIA_TOO_LONG",
+        `The episode is ${(durationMs / HOUR_MS).toFixed(1)} h long; media.maxHours is ${most}.`,
+        { hint: "Raise media.maxHours to process it." },
+      );
     }
     const decoded = await decodeToWav(input, wavPath(target), { maxMs: most * HOUR_MS, signal: context.signal });
     const expected = Math.max(durationMs, target.episode.declared_duration_ms ?? 0);
-    const flags = decoded.durationMs < durationMs * 0.9 - 2000 || decoded.durationMs < expected * 0.5 ? ["audio_truncated"] : [];
+    const flags =
+      decoded.durationMs < durationMs * 0.9 - 2000 || decoded.durationMs < expected * 0.5 ? ["audio_truncated"] : [];
     return { state: "done", outputs: [], flags, metrics: { audio_seconds: decoded.durationMs / 1000 } };
   },
 };

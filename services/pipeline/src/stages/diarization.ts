@@ -26,7 +26,13 @@ export const diarization: StageRunner = {
     }
     const { diarizer, segmentation, embedding } = await context.models.diarizer();
     const result = await diarizer.run(
-      { wav, segmentationModel: segmentation, embeddingModel: embedding, threads: Math.min(2, context.models.threads), speakers: context.config["diarization.speakers"] },
+      {
+        wav,
+        segmentationModel: segmentation,
+        embeddingModel: embedding,
+        threads: Math.min(2, context.models.threads),
+        speakers: context.config["diarization.speakers"],
+      },
       { signal: context.signal, onProgress: context.progress },
     );
     const pcm = await Pcm.open(wav);
@@ -34,7 +40,8 @@ export const diarization: StageRunner = {
     await pcm.close();
     const id = (speaker: number) => `s${speaker + 1}`;
     const seconds = new Map<string, number>();
-    for (const turn of result.turns) seconds.set(id(turn.speaker), (seconds.get(id(turn.speaker)) ?? 0) + (turn.endMs - turn.startMs) / 1000);
+    for (const turn of result.turns)
+      seconds.set(id(turn.speaker), (seconds.get(id(turn.speaker)) ?? 0) + (turn.endMs - turn.startMs) / 1000);
     const artifact: Turns = {
       schema: 1,
       model: "segmentation-3.0+campplus",
@@ -44,6 +51,11 @@ export const diarization: StageRunner = {
       speech: result.speech.map((turn) => ({ start_ms: turn.startMs, end_ms: turn.endMs, voice: id(turn.speaker) })),
     };
     await writeJson(target.files.file("turns.json"), artifact);
-    return { state: "done", outputs: ["turns.json"], metrics: { voices: result.speakers }, flags: result.speakers === 0 ? ["no_speech"] : [] };
+    return {
+      state: "done",
+      outputs: ["turns.json"],
+      metrics: { voices: result.speakers },
+      flags: result.speakers === 0 ? ["no_speech"] : [],
+    };
   },
 };

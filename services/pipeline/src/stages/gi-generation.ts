@@ -1,9 +1,9 @@
 import { writeJson } from "@podcast/base";
-import { findEntities } from "../graph/entities.ts";
 import { buildGi } from "../graph/build-graphs.ts";
+import { findEntities } from "../graph/entities.ts";
+import { talkTopics } from "../graph/talk-topics.ts";
 import { extractInsights } from "../insight/extract.ts";
 import { insightsWithModel } from "../insight/with-language-model.ts";
-import { talkTopics } from "../graph/talk-topics.ts";
 import type { StageOutcome, StageRunner } from "./stage.ts";
 import { embeddingIdentity, ensureEmbedding, ideasOf, readTalk, TOPIC_IDEAS } from "./talk.ts";
 
@@ -29,7 +29,24 @@ export const giGeneration: StageRunner = {
       if (answer.dropped > 0) flags.push("quotes_dropped");
     }
     if (insights.length === 0) flags.push("insights_empty");
-    await writeJson(target.files.file("gi.json"), buildGi({ feed: target.feed, episode: target.episode, transcript: talk.transcript, insights, topics, entities, provider }));
-    return { state: "done", outputs: ["gi.json"], flags, costUsd, metrics: { insights: insights.length, quotes: insights.reduce((sum, insight) => sum + insight.quotes.length, 0) } };
+    await writeJson(
+      target.files.file("gi.json"),
+      buildGi({
+        feed: target.feed,
+        episode: target.episode,
+        transcript: talk.transcript,
+        insights,
+        topics,
+        entities,
+        provider,
+      }),
+    );
+    return {
+      state: "done",
+      outputs: ["gi.json"],
+      flags,
+      costUsd,
+      metrics: { insights: insights.length, quotes: insights.reduce((sum, insight) => sum + insight.quotes.length, 0) },
+    };
   },
 };

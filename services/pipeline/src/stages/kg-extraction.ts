@@ -31,14 +31,27 @@ export const kgExtraction: StageRunner = {
       ({ topics, entities, costUsd } = answer);
       provider = context.languageModel.model;
     }
-    const graph = buildKg({ feed: target.feed, episode: target.episode, transcript: talk.transcript, topics, entities, provider }, new Date().toISOString());
+    const graph = buildKg(
+      { feed: target.feed, episode: target.episode, transcript: talk.transcript, topics, entities, provider },
+      new Date().toISOString(),
+    );
     await writeJson(target.files.file("kg.json"), graph);
-    return { state: "done", outputs: ["kg.json"], costUsd, metrics: { nodes: graph.nodes.length, edges: graph.edges.length } };
+    return {
+      state: "done",
+      outputs: ["kg.json"],
+      costUsd,
+      metrics: { nodes: graph.nodes.length, edges: graph.edges.length },
+    };
   },
 };
 
 /** Topics and entities from a language model; a name that the transcript does not hold is dropped. */
-async function byModel(context: StageContext, talk: TalkText, known: readonly EntityMention[], most: number): Promise<{ topics: Topic[]; entities: EntityMention[]; costUsd: number }> {
+async function byModel(
+  context: StageContext,
+  talk: TalkText,
+  known: readonly EntityMention[],
+  most: number,
+): Promise<{ topics: Topic[]; entities: EntityMention[]; costUsd: number }> {
   const answer = await context.languageModel.ask({
     capability: "graph",
     system: `List what the podcast transcript is about: at most ${most} topics (noun phrases of two to four words), and the people and organisations that it names. Answer with JSON.`,
@@ -46,7 +59,10 @@ async function byModel(context: StageContext, talk: TalkText, known: readonly En
     schema: Answer,
     signal: context.signal,
   });
-  const where = (text: string) => talk.statements.flatMap((statement, index) => (statement.text.toLowerCase().includes(text.toLowerCase()) ? [index] : []));
+  const where = (text: string) =>
+    talk.statements.flatMap((statement, index) =>
+      statement.text.toLowerCase().includes(text.toLowerCase()) ? [index] : [],
+    );
   const topics = [...new Set(answer.value.topics.map((topic) => topic.trim().toLowerCase()).filter(Boolean))]
     .slice(0, most)
     .map((label): Topic => ({ label, aliases: [], weight: 1, statements: where(label) }));

@@ -19,7 +19,8 @@ const MAX_TRANSCRIPT = 32 * 2 ** 20;
 /** Fetches the richest published transcript that can be read; the audio when there is none, or when it is to be kept. */
 export const mediaDownload: StageRunner = {
   name: "media_download",
-  identity: async (_context, { episode }) => JSON.stringify([episode.enclosure?.url ?? "", episode.transcripts.map((link) => link.url)]),
+  identity: async (_context, { episode }) =>
+    JSON.stringify([episode.enclosure?.url ?? "", episode.transcripts.map((link) => link.url)]),
   async run(context, target): Promise<StageOutcome> {
     const flags: string[] = [];
     const source: MediaSource = { schema: 1 };
@@ -28,7 +29,8 @@ export const mediaDownload: StageRunner = {
       const found = await fetchTranscript(context, target, flags);
       if (found) source.transcript = found;
     }
-    if (source.transcript === undefined || context.config["media.keep"]) source.audio = await fetchAudio(context, target);
+    if (source.transcript === undefined || context.config["media.keep"])
+      source.audio = await fetchAudio(context, target);
     await writeJson(join(target.files.mediaDir, "source.json"), source);
     return {
       state: "done",
@@ -41,11 +43,18 @@ export const mediaDownload: StageRunner = {
 
 export async function readMediaSource(target: EpisodeContext): Promise<MediaSource> {
   const source = await readJson<MediaSource>(join(target.files.mediaDir, "source.json"));
-  if (source === undefined) throw new AppError("ARTIFACT_MISSING", "The episode's media were not fetched yet.", { hint: "Run from media_download on." });
+  if (source === undefined)
+    throw new AppError("ARTIFACT_MISSING", "The episode's media were not fetched yet.", {
+      hint: "Run from media_download on.",
+    });
   return source;
 }
 
-async function fetchTranscript(context: StageContext, { episode, files }: EpisodeContext, flags: string[]): Promise<MediaSource["transcript"]> {
+async function fetchTranscript(
+  context: StageContext,
+  { episode, files }: EpisodeContext,
+  flags: string[],
+): Promise<MediaSource["transcript"]> {
   const ranked = episode.transcripts
     .map((link) => ({ link, format: transcriptFormat(link.type, link.url) }))
     .filter((one): one is { link: TranscriptLink; format: TranscriptFormat } => one.format !== undefined)
@@ -53,7 +62,8 @@ async function fetchTranscript(context: StageContext, { episode, files }: Episod
   for (const { link, format } of ranked) {
     try {
       const bytes = await withRetries(
-        async () => (await context.http.get(link.url, { signal: context.signal, totalMs: 120_000 })).bytes(MAX_TRANSCRIPT),
+        async () =>
+          (await context.http.get(link.url, { signal: context.signal, totalMs: 120_000 })).bytes(MAX_TRANSCRIPT),
         { retries: context.config["download.retries"], signal: context.signal },
       );
       const text = new TextDecoder().decode(bytes);
@@ -72,7 +82,8 @@ async function fetchTranscript(context: StageContext, { episode, files }: Episod
 }
 
 async function fetchAudio(context: StageContext, { episode, files }: EpisodeContext): Promise<Media> {
-  if (episode.enclosure === undefined) throw new AppError("MEDIA_MISSING", "The feed gives neither audio nor a transcript for this episode.");
+  if (episode.enclosure === undefined)
+    throw new AppError("MEDIA_MISSING", "The feed gives neither audio nor a transcript for this episode.");
   const held = await readJson<MediaSource>(join(files.mediaDir, "source.json")).catch(() => undefined);
   if (held?.audio?.url === episode.enclosure.url) {
     const there = await stat(join(files.mediaDir, held.audio.file)).catch(() => undefined);

@@ -7,8 +7,14 @@ export const speakerDetection: StageRunner = {
   name: "speaker_detection",
   async run(_context, target): Promise<StageOutcome> {
     const asr = await target.read.asr();
-    if (asr === undefined) throw new AppError("ARTIFACT_MISSING", "There is no transcription yet.", { hint: "Run from transcription on." });
-    const { transcript, text } = composeTranscript(asr, await target.read.turns(), await target.read.cuts(), target.episode);
+    if (asr === undefined)
+      throw new AppError("ARTIFACT_MISSING", "There is no transcription yet.", { hint: "Run from transcription on." });
+    const { transcript, text } = composeTranscript(
+      asr,
+      await target.read.turns(),
+      await target.read.cuts(),
+      target.episode,
+    );
     await writeFileAtomic(target.files.file("transcript.txt"), text);
     await writeFileAtomic(target.files.file("transcript.vtt"), toVtt(transcript));
     await writeJson(target.files.file("transcript.json"), transcript);

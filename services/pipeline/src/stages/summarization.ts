@@ -1,6 +1,6 @@
 import { writeJson } from "@podcast/base";
-import { summarizeWithModel } from "../summary/with-language-model.ts";
 import { extractSummary } from "../summary/extract.ts";
+import { summarizeWithModel } from "../summary/with-language-model.ts";
 import type { StageOutcome, StageRunner } from "./stage.ts";
 import { embeddingIdentity, ensureEmbedding, ideasOf, readTalk } from "./talk.ts";
 
@@ -13,7 +13,9 @@ export const summarization: StageRunner = {
     const talk = await readTalk(context, target);
     const bullets = context.config["summary.bullets"];
     const ideas = ideasOf(talk, Math.max(bullets, 14));
-    const extracted = extractSummary(target.episode, ideas, talk.statements, bullets, (unit) => talk.points.toPoint(unit));
+    const extracted = extractSummary(target.episode, ideas, talk.statements, bullets, (unit) =>
+      talk.points.toPoint(unit),
+    );
     if (context.config["summary.provider"] === "llm" && talk.statements.length > 0) {
       const { summary, costUsd } = await summarizeWithModel(context, talk, target.episode, bullets);
       await writeJson(target.files.file("summary.json"), summary);

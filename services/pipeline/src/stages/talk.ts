@@ -19,7 +19,8 @@ let last: { key: string; talk: Talk } | undefined;
 export async function readTalk(context: StageContext, target: EpisodeContext): Promise<Talk> {
   const transcript = await target.read.transcript();
   const text = await target.read.text();
-  if (transcript === undefined || text === undefined) throw new AppError("ARTIFACT_MISSING", "There is no transcript yet.", { hint: "Run from speaker_detection on." });
+  if (transcript === undefined || text === undefined)
+    throw new AppError("ARTIFACT_MISSING", "There is no transcript yet.", { hint: "Run from speaker_detection on." });
   const cuts = (await target.read.cuts())?.cuts ?? [];
   const embedder = await context.models.embedder();
   const key = `${target.files.dir}\u0000${embedder?.model}\u0000${transcript.length}\u0000${text}`;
@@ -27,7 +28,12 @@ export async function readTalk(context: StageContext, target: EpisodeContext): P
   const base = talkText(transcript, text, cuts);
   const texts = base.statements.map((statement) => core(statement.text));
   const vectors = embedder ? await embedder.embed(texts, context.signal) : tfidf(texts);
-  const talk: Talk = { ...base, vectors, model: embedder?.model, brands: cuts.flatMap((cut) => (cut.brand ? [cut.brand] : [])) };
+  const talk: Talk = {
+    ...base,
+    vectors,
+    model: embedder?.model,
+    brands: cuts.flatMap((cut) => (cut.brand ? [cut.brand] : [])),
+  };
   last = { key, talk };
   return talk;
 }

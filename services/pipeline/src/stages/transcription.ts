@@ -29,7 +29,12 @@ export const transcription: StageRunner = {
     if (source.transcript) {
       const text = await readFile(join(target.files.mediaDir, source.transcript.file), "utf8");
       const spoken = source.transcript.language?.slice(0, 2).toLowerCase() ?? (language === "auto" ? "en" : language);
-      asr = importedToAsr(importTranscript(text, source.transcript.format), target.episode.declared_duration_ms, source.transcript.url, spoken);
+      asr = importedToAsr(
+        importTranscript(text, source.transcript.format),
+        target.episode.declared_duration_ms,
+        source.transcript.url,
+        spoken,
+      );
     } else if (context.config["transcription.provider"] === "openai") {
       asr = await transcribeByService(context, wavPath(target), language);
     } else [asr, numbers] = await byWhisper(context, target, language);
@@ -50,9 +55,14 @@ function languageOf(context: StageContext, episode: Episode): string {
   return asked !== "auto" ? asked : (/^[a-z]{2,3}/.exec(episode.language ?? "")?.[0] ?? "auto");
 }
 
-async function byWhisper(context: StageContext, target: EpisodeContext, language: string): Promise<[Asr, Record<string, number>]> {
+async function byWhisper(
+  context: StageContext,
+  target: EpisodeContext,
+  language: string,
+): Promise<[Asr, Record<string, number>]> {
   const wav = wavPath(target);
-  if ((await stat(wav).catch(() => undefined)) === undefined) throw new AppError("ARTIFACT_MISSING", "The decoded audio is gone.", { hint: "Run from audio_preprocessing on." });
+  if ((await stat(wav).catch(() => undefined)) === undefined)
+    throw new AppError("ARTIFACT_MISSING", "The decoded audio is gone.", { hint: "Run from audio_preprocessing on." });
   const model = await context.models.ensureWhisper(language);
   const started = performance.now();
   const speech = await findSpeech(context, target, wav);
@@ -93,10 +103,19 @@ async function byWhisper(context: StageContext, target: EpisodeContext, language
         start_ms: Math.round(segment.startMs),
         end_ms: Math.round(segment.endMs),
         text: segment.text,
-        words: segment.words.map((word) => ({ start_ms: Math.round(word.startMs), end_ms: Math.round(word.endMs), text: word.text, p: Math.round(word.p * 1000) / 1000 })),
+        words: segment.words.map((word) => ({
+          start_ms: Math.round(word.startMs),
+          end_ms: Math.round(word.endMs),
+          text: word.text,
+          p: Math.round(word.p * 1000) / 1000,
+        })),
         logprob: Math.round(segment.logprob * 1000) / 1000,
       })),
-      doubts: result.doubts.map((doubt) => ({ start_ms: Math.round(doubt.startMs), end_ms: Math.round(doubt.endMs), kind: doubt.kind })),
+      doubts: result.doubts.map((doubt) => ({
+        start_ms: Math.round(doubt.startMs),
+        end_ms: Math.round(doubt.endMs),
+        kind: doubt.kind,
+      })),
     };
     return [asr, { speech_seconds: round(result.speechSeconds), repaired_seconds: round(result.repairedSeconds) }];
   } finally {
@@ -108,7 +127,11 @@ async function findSpeech(context: StageContext, target: EpisodeContext, wav: st
   const turns = await target.read.turns();
   if (turns !== undefined) {
     const voices = turns.voices.map((voice) => voice.id);
-    return turns.speech.map((span) => ({ startMs: span.start_ms, endMs: span.end_ms, voice: voices.indexOf(span.voice) }));
+    return turns.speech.map((span) => ({
+      startMs: span.start_ms,
+      endMs: span.end_ms,
+      voice: voices.indexOf(span.voice),
+    }));
   }
   const activity = await context.models.voiceActivity();
   return activity.find(wav, { signal: context.signal });

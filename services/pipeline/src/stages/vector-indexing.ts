@@ -1,5 +1,13 @@
 import { AppError, writeJson } from "@podcast/base";
-import { type Chunk, type Chunks, CodePoints, encodeVector, type GraphFile, type Summary, type Transcript } from "@podcast/corpus";
+import {
+  type Chunk,
+  type Chunks,
+  CodePoints,
+  encodeVector,
+  type GraphFile,
+  type Summary,
+  type Transcript,
+} from "@podcast/corpus";
 import { wordsOf } from "../text/words.ts";
 import type { StageOutcome, StageRunner } from "./stage.ts";
 import { embeddingIdentity, ensureEmbedding } from "./talk.ts";
@@ -12,10 +20,22 @@ export const vectorIndexing: StageRunner = {
   async run(context, target): Promise<StageOutcome> {
     const transcript = await target.read.transcript();
     const text = await target.read.text();
-    if (transcript === undefined || text === undefined) throw new AppError("ARTIFACT_MISSING", "There is no transcript yet.", { hint: "Run from speaker_detection on." });
-    const chunks = makeChunks(transcript, text, await target.read.gi(), await target.read.summary(), context.config["index.chunkTokens"]);
+    if (transcript === undefined || text === undefined)
+      throw new AppError("ARTIFACT_MISSING", "There is no transcript yet.", { hint: "Run from speaker_detection on." });
+    const chunks = makeChunks(
+      transcript,
+      text,
+      await target.read.gi(),
+      await target.read.summary(),
+      context.config["index.chunkTokens"],
+    );
     const embedder = await context.models.embedder();
-    const vectors = embedder ? await embedder.embed(chunks.map((chunk) => chunk.text), context.signal) : undefined;
+    const vectors = embedder
+      ? await embedder.embed(
+          chunks.map((chunk) => chunk.text),
+          context.signal,
+        )
+      : undefined;
     const artifact: Chunks = {
       schema: 1,
       ...(embedder ? { model: embedder.model, dimensions: embedder.dimensions } : {}),
@@ -23,7 +43,12 @@ export const vectorIndexing: StageRunner = {
       ...(vectors ? { vectors: vectors.map(encodeVector) } : {}),
     };
     await writeJson(target.files.file("chunks.json"), artifact);
-    return { state: "done", outputs: ["chunks.json"], metrics: { chunks: chunks.length }, flags: embedder ? [] : ["words_only"] };
+    return {
+      state: "done",
+      outputs: ["chunks.json"],
+      metrics: { chunks: chunks.length },
+      flags: embedder ? [] : ["words_only"],
+    };
   },
 };
 
@@ -31,7 +56,13 @@ export const vectorIndexing: StageRunner = {
  * Chunks of about `words` words: whole sentences of one voice, so that a hit has one speaker and one time (ADR-062);
  * a short turn joins the next one's chunk only when both are of one voice. Insights and the summary are chunks too.
  */
-export function makeChunks(transcript: Transcript, text: string, gi: GraphFile | undefined, summary: Summary | undefined, words: number): Chunk[] {
+export function makeChunks(
+  transcript: Transcript,
+  text: string,
+  gi: GraphFile | undefined,
+  summary: Summary | undefined,
+  words: number,
+): Chunk[] {
   const points = new CodePoints(text);
   const names = new Map(transcript.voices.map((voice) => [voice.id, voice.name ?? voice.id]));
   const chunks: Chunk[] = [];
@@ -60,7 +91,9 @@ export function makeChunks(transcript: Transcript, text: string, gi: GraphFile |
     count = size;
     speaker = segment.speaker;
   }
-  const quotes = new Map((gi?.nodes ?? []).filter((node) => node.type === "Quote").map((node) => [node.id, node.properties]));
+  const quotes = new Map(
+    (gi?.nodes ?? []).filter((node) => node.type === "Quote").map((node) => [node.id, node.properties]),
+  );
   for (const node of gi?.nodes ?? []) {
     if (node.type !== "Insight") continue;
     const support = gi?.edges.find((edge) => edge.type === "SUPPORTED_BY" && edge.from === node.id);
@@ -78,7 +111,15 @@ export function makeChunks(transcript: Transcript, text: string, gi: GraphFile |
     });
   }
   if (summary && summary.paragraph !== "") {
-    chunks.push({ id: chunks.length, kind: "summary", char_start: 0, char_end: transcript.length, start_ms: 0, end_ms: transcript.duration_ms, text: summary.paragraph });
+    chunks.push({
+      id: chunks.length,
+      kind: "summary",
+      char_start: 0,
+      char_end: transcript.length,
+      start_ms: 0,
+      end_ms: transcript.duration_ms,
+      text: summary.paragraph,
+    });
   }
   return chunks;
 }

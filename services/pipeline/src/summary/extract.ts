@@ -10,7 +10,13 @@ const PARAGRAPH = 14;
  * An extractive summary: the strongest ideas in the order in which they are said, so that a reader follows the talk;
  * the same ideas, strongest first, as bullets. Words are the speakers' own, but for lead-ins that are left out.
  */
-export function extractSummary(episode: Episode, ideas: readonly Idea[], statements: readonly TalkStatement[], bullets: number, toPoint: (unit: number) => number): Summary {
+export function extractSummary(
+  episode: Episode,
+  ideas: readonly Idea[],
+  statements: readonly TalkStatement[],
+  bullets: number,
+  toPoint: (unit: number) => number,
+): Summary {
   const best = ideas.flatMap((idea) => [idea.best, ...idea.joined]);
   const told = [...new Set(best.slice(0, PARAGRAPH))].sort((a, b) => firstSaid(a, ideas) - firstSaid(b, ideas));
   const source = (index: number) => {
@@ -22,7 +28,9 @@ export function extractSummary(episode: Episode, ideas: readonly Idea[], stateme
     provider: "local:extractive",
     title: episode.title,
     paragraph: told.map((index) => sentenceCase((statements[index] as TalkStatement).text)).join(" "),
-    bullets: [...new Set(best)].slice(0, bullets).map((index) => sentenceCase((statements[index] as TalkStatement).text)),
+    bullets: [...new Set(best)]
+      .slice(0, bullets)
+      .map((index) => sentenceCase((statements[index] as TalkStatement).text)),
     sources: told.map(source),
   };
 }

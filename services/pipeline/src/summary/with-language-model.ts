@@ -7,7 +7,12 @@ import type { TalkText } from "../text/analysis.ts";
 const Answer = z.object({ title: z.string(), paragraph: z.string(), bullets: z.array(z.string()) });
 
 /** A summary in a language model's words. */
-export async function summarizeWithModel(context: StageContext, talk: TalkText, episode: Episode, bullets: number): Promise<{ summary: Summary; costUsd: number }> {
+export async function summarizeWithModel(
+  context: StageContext,
+  talk: TalkText,
+  episode: Episode,
+  bullets: number,
+): Promise<{ summary: Summary; costUsd: number }> {
   const answer = await context.languageModel.ask({
     capability: "summary",
     system:
@@ -20,6 +25,13 @@ export async function summarizeWithModel(context: StageContext, talk: TalkText, 
   const { title, paragraph } = answer.value;
   return {
     costUsd: answer.costUsd,
-    summary: { schema: 1, provider: `llm:${context.languageModel.model}`, title: title || episode.title, paragraph, bullets: answer.value.bullets.slice(0, bullets), sources: [] },
+    summary: {
+      schema: 1,
+      provider: `llm:${context.languageModel.model}`,
+      title: title || episode.title,
+      paragraph,
+      bullets: answer.value.bullets.slice(0, bullets),
+      sources: [],
+    },
   };
 }

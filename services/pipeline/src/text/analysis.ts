@@ -19,10 +19,18 @@ export interface TalkStatement extends Statement {
 }
 
 /** Sentences outside the given cuts (code points), with their times. */
-export function talkText(transcript: Transcript, text: string, cuts: readonly { char_start: number; char_end: number }[]): TalkText {
+export function talkText(
+  transcript: Transcript,
+  text: string,
+  cuts: readonly { char_start: number; char_end: number }[],
+): TalkText {
   const points = new CodePoints(text);
   const statements = transcript.segments
-    .filter((segment) => segment.voice_type !== "advert" && !cuts.some((cut) => cut.char_start < segment.char_end && cut.char_end > segment.char_start))
+    .filter(
+      (segment) =>
+        segment.voice_type !== "advert" &&
+        !cuts.some((cut) => cut.char_start < segment.char_end && cut.char_end > segment.char_start),
+    )
     .map((segment): TalkStatement => {
       return {
         segment: segment.id,

@@ -1,6 +1,27 @@
 import { Parser } from "htmlparser2";
 
-const BLOCK = new Set(["p", "div", "br", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section", "article", "cite", "time", "dt", "dd"]);
+const BLOCK = new Set([
+  "p",
+  "div",
+  "br",
+  "li",
+  "ul",
+  "ol",
+  "tr",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "blockquote",
+  "section",
+  "article",
+  "cite",
+  "time",
+  "dt",
+  "dd",
+]);
 const SILENT = new Set(["script", "style", "head", "template", "noscript"]);
 
 /** Text of an HTML fragment: entities resolved, blocks on lines of their own, scripts and styles left out. */

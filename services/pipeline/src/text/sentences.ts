@@ -4,7 +4,8 @@ export interface Span {
   end: number;
 }
 
-const ABBREVIATION = /(?:^|[\s(“"'])(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|vol|fig|approx|gen|gov|sen|rep|capt|lt|col|inc|ltd|co|corp|dept|est|e\.g|i\.e|u\.s|u\.k|u\.n|a\.m|p\.m|[a-z])\.\s*$/iu;
+const ABBREVIATION =
+  /(?:^|[\s(“"'])(?:dr|mr|mrs|ms|prof|st|sr|jr|vs|etc|no|vol|fig|approx|gen|gov|sen|rep|capt|lt|col|inc|ltd|co|corp|dept|est|e\.g|i\.e|u\.s|u\.k|u\.n|a\.m|p\.m|[a-z])\.\s*$/iu;
 
 const segmenters = new Map<string, Intl.Segmenter>();
 
@@ -48,10 +49,18 @@ function trimmed(text: string, { start, end }: Span): Span[] {
 function cutLong(text: string, span: Span): Span[] {
   if (span.end - span.start <= MAX_UNITS) return [span];
   const window = text.slice(span.start, span.start + MAX_UNITS);
-  const comma = Math.max(window.lastIndexOf(", "), window.lastIndexOf("; "), window.lastIndexOf("，"), window.lastIndexOf("、"));
+  const comma = Math.max(
+    window.lastIndexOf(", "),
+    window.lastIndexOf("; "),
+    window.lastIndexOf("，"),
+    window.lastIndexOf("、"),
+  );
   const space = window.lastIndexOf(" ");
   let at = comma > MAX_UNITS / 3 ? comma + 1 : space > 0 ? space : MAX_UNITS;
   // Never between the two halves of a sign outside the basic plane.
   if (/[\uDC00-\uDFFF]/.test(text[span.start + at] ?? "")) at--;
-  return [...trimmed(text, { start: span.start, end: span.start + at }), ...trimmed(text, { start: span.start + at, end: span.end }).flatMap((rest) => cutLong(text, rest))];
+  return [
+    ...trimmed(text, { start: span.start, end: span.start + at }),
+    ...trimmed(text, { start: span.start + at, end: span.end }).flatMap((rest) => cutLong(text, rest)),
+  ];
 }

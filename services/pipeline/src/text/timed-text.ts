@@ -86,13 +86,25 @@ export class TimedText {
 }
 
 /** Finds each timed word in the text; what has no times of its own gets them by position. */
-function placeWords(text: string, offset: number, startMs: number, endMs: number, timed: readonly Word[] | undefined): TimedWord[] {
+function placeWords(
+  text: string,
+  offset: number,
+  startMs: number,
+  endMs: number,
+  timed: readonly Word[] | undefined,
+): TimedWord[] {
   const words: TimedWord[] = [];
   let from = 0;
   for (const word of timed ?? []) {
     const at = text.indexOf(word.text, from);
     if (at < 0 || at - from > 40) continue;
-    words.push({ start: offset + at, end: offset + at + word.text.length, startMs: word.start_ms, endMs: word.end_ms, p: word.p });
+    words.push({
+      start: offset + at,
+      end: offset + at + word.text.length,
+      startMs: word.start_ms,
+      endMs: word.end_ms,
+      p: word.p,
+    });
     from = at + word.text.length;
   }
   if (words.length > 0) return increasing(words);

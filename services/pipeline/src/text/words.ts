@@ -16,7 +16,12 @@ export const STOPWORDS: ReadonlySet<string> = new Set(
 
 /** Words of a text in lower case, apostrophes inside kept. */
 export function wordsOf(text: string): string[] {
-  return (text.toLowerCase().replace(/[’‘]/g, "'").match(/[\p{L}\p{M}\p{N}]+(?:'[\p{L}]+)?/gu) ?? []).map((word) => word.replace(/'s$/, ""));
+  return (
+    text
+      .toLowerCase()
+      .replace(/[’‘]/g, "'")
+      .match(/[\p{L}\p{M}\p{N}]+(?:'[\p{L}]+)?/gu) ?? []
+  ).map((word) => word.replace(/'s$/, ""));
 }
 
 /** Words that carry meaning, in a rough stem: "trails" and "trail" are one. */
@@ -28,7 +33,8 @@ export function contentStems(text: string): string[] {
 
 /** Plural and verb endings off: enough to merge the forms of one word in English; other scripts pass unchanged. */
 export function stem(word: string): string {
-  if (!/^[a-z']+$/.test(word) || word.length < 5) return word.length === 4 && /[^su]s$/.test(word) ? word.slice(0, -1) : word;
+  if (!/^[a-z']+$/.test(word) || word.length < 5)
+    return word.length === 4 && /[^su]s$/.test(word) ? word.slice(0, -1) : word;
   const bare = word
     .replace(/'s$/, "")
     .replace(/(ss|us|is)$/, "$1\u0000")

@@ -12,10 +12,17 @@ export function importTranscript(text: string, format: TranscriptFormat): Import
   try {
     result = READERS[sniff(body, format)](body);
   } catch (error) {
-    throw new AppError("TRANSCRIPT_UNREADABLE", `The published ${format} transcript cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new AppError(
+      "TRANSCRIPT_UNREADABLE",
+      `The published ${format} transcript cannot be read: ${(error as Error).message}`,
+      { cause: error },
+    );
   }
-  const segments = result.segments.map((segment) => ({ ...segment, text: tidy(segment.text) })).filter((segment) => segment.text !== "");
-  if (segments.length === 0) throw new AppError("TRANSCRIPT_UNREADABLE", `The published ${format} transcript has no text.`);
+  const segments = result.segments
+    .map((segment) => ({ ...segment, text: tidy(segment.text) }))
+    .filter((segment) => segment.text !== "");
+  if (segments.length === 0)
+    throw new AppError("TRANSCRIPT_UNREADABLE", `The published ${format} transcript has no text.`);
   return { ...result, format, segments: inOrder(segments) };
 }
 
@@ -73,7 +80,8 @@ function voicesOf(cue: Cue): ImportedSegment[] {
   const total = parts.reduce((sum, part) => sum + part.text.length, 0);
   let start = cue.start;
   return parts.map((part, position) => {
-    const end = position === parts.length - 1 ? cue.end : Math.round(start + ((cue.end - cue.start) * part.text.length) / total);
+    const end =
+      position === parts.length - 1 ? cue.end : Math.round(start + ((cue.end - cue.start) * part.text.length) / total);
     const segment = { ...part, startMs: start, endMs: end };
     start = end;
     return segment;
@@ -81,7 +89,11 @@ function voicesOf(cue: Cue): ImportedSegment[] {
 }
 
 function readSrt(body: string): { segments: ImportedSegment[] } {
-  const segments = cues(body).map((cue) => ({ startMs: cue.start, endMs: cue.end, text: plainText(cue.text.replace(/\{\\[^}]*\}/g, "")) }));
+  const segments = cues(body).map((cue) => ({
+    startMs: cue.start,
+    endMs: cue.end,
+    text: plainText(cue.text.replace(/\{\\[^}]*\}/g, "")),
+  }));
   return { segments: splitSpeakerPrefixes(segments, false) };
 }
 
@@ -94,9 +106,17 @@ function readJsonTranscript(body: string): { segments: ImportedSegment[]; langua
     const speaker = typeof raw?.speaker === "string" && raw.speaker.trim() !== "" ? tidy(raw.speaker) : undefined;
     const startMs = seconds(raw?.startTime ?? raw?.start);
     const endMs = seconds(raw?.endTime ?? raw?.end);
-    segments.push({ ...(startMs === undefined ? {} : { startMs }), ...(endMs === undefined ? {} : { endMs }), ...(speaker ? { speaker } : {}), text });
+    segments.push({
+      ...(startMs === undefined ? {} : { startMs }),
+      ...(endMs === undefined ? {} : { endMs }),
+      ...(speaker ? { speaker } : {}),
+      text,
+    });
   }
-  return { segments: joinWords(splitSpeakerPrefixes(segments, false)), ...(typeof document.language === "string" ? { language: document.language } : {}) };
+  return {
+    segments: joinWords(splitSpeakerPrefixes(segments, false)),
+    ...(typeof document.language === "string" ? { language: document.language } : {}),
+  };
 }
 
 /** Many hosts write one segment a word: such are joined into sentences, times kept at both ends. */
@@ -107,7 +127,8 @@ function joinWords(segments: readonly ImportedSegment[]): ImportedSegment[] {
   for (const segment of segments) {
     const last = joined.at(-1);
     const ended = last === undefined || /[.!?…。！？]["'”’)]*$/.test(last.text);
-    if (last === undefined || ended || last.speaker !== segment.speaker || last.text.length > 400) joined.push({ ...segment, text: segment.text.trim() });
+    if (last === undefined || ended || last.speaker !== segment.speaker || last.text.length > 400)
+      joined.push({ ...segment, text: segment.text.trim() });
     else {
       last.text += ` ${segment.text.trim()}`;
       if (segment.endMs !== undefined) last.endMs = segment.endMs;
@@ -128,7 +149,11 @@ function readHtml(body: string): { segments: ImportedSegment[]; language?: strin
     const text = tidy(buffer);
     buffer = "";
     if (text === "") return;
-    segments.push({ ...(startMs === undefined ? {} : { startMs }), ...(speaker === undefined ? {} : { speaker }), text });
+    segments.push({
+      ...(startMs === undefined ? {} : { startMs }),
+      ...(speaker === undefined ? {} : { speaker }),
+      text,
+    });
   };
   const parser = new Parser({
     onopentag(name, attributes) {

@@ -36,5 +36,8 @@ export function splitSpeakerPrefixes(segments: readonly ImportedSegment[], carry
 function looksLikeName(text: string): boolean {
   const words = text.trim().split(/\s+/);
   if (words.length > 4) return false;
-  return words.every((word) => /^(?:\p{Lu}|\p{Lo}|\p{N})/u.test(word) || /^(?:de|van|von|der|den|da|di|la|le|el|al|bin|of|the)$/u.test(word));
+  return words.every(
+    (word) =>
+      /^(?:\p{Lu}|\p{Lo}|\p{N})/u.test(word) || /^(?:de|van|von|der|den|da|di|la|le|el|al|bin|of|the)$/u.test(word),
+  );
 }

@@ -7,7 +7,12 @@ import type { ImportedTranscript } from "./imported.ts";
  *
  * @param durationMs Length of the episode; undefined when nobody knows it: then speech at 15 characters a second.
  */
-export function importedToAsr(imported: ImportedTranscript, durationMs: number | undefined, url: string, language: string): Asr {
+export function importedToAsr(
+  imported: ImportedTranscript,
+  durationMs: number | undefined,
+  url: string,
+  language: string,
+): Asr {
   const { segments } = imported;
   const timed = segments.length > 0 && segments.every((segment) => segment.startMs !== undefined);
   const characters = segments.reduce((sum, segment) => sum + segment.text.length + 1, 0);
