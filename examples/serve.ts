@@ -7,7 +7,7 @@ import sirv from "sirv";
 export async function serveFolder(folder: string, port: number): Promise<Server> {
   const files = sirv(folder, { etag: true, dev: true });
   const server = createServer((request, response) =>
-    files(request, response, () => response.writeHead(404).end("Not found")),
+    files(request, response, () => void response.writeHead(404).end("Not found")),
   );
   server.listen(port, "127.0.0.1");
   await once(server, "listening");

@@ -83,6 +83,13 @@ export const PROGRAMS = {
     needed: false,
     present: () => has("python3", ["-m", "pip", "--version"]),
   },
+  faiss: {
+    name: "libfaiss-dev",
+    packages: ["libfaiss-dev", "g++"],
+    why: "the optional faiss backend is tested",
+    needed: false,
+    present: () => existsSync("/usr/include/faiss/Index.h"),
+  },
   git: {
     name: "git",
     packages: ["git"],

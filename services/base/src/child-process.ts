@@ -50,7 +50,11 @@ export async function runProgram(
   const kill = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", kill, { once: true });
   let timedOut = false;
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => ((timedOut = true), kill()), timeoutMs);
+  const expire = () => {
+    timedOut = true;
+    kill();
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs);
   const blocks: Buffer[] = [];
   let size = 0;
   child.stdout?.on("data", (block: Buffer) => {

@@ -8,7 +8,7 @@ export function slugify(title: string, maxPoints = SLUG_POINTS): string {
     title
       .normalize("NFKC")
       .toLowerCase()
-      .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+      .match(/[\p{L}\p{N}][\p{L}\p{M}\p{N}]*/gu) ?? [];
   let slug = "";
   for (const word of words) {
     const next = slug === "" ? word : `${slug}-${word}`;

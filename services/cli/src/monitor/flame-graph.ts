@@ -58,10 +58,10 @@ export function drawFlameGraph(profile: Profile): string {
     const where = node.callFrame.url
       ? ` ${node.callFrame.url.split("/").slice(-2).join("/")}:${node.callFrame.lineNumber + 1}`
       : "";
-    const title = escape(`${name}${where} — ${(total(id) / 1000).toFixed(1)} ms`);
+    const title = escapeMarkup(`${name}${where} — ${(total(id) / 1000).toFixed(1)} ms`);
     const label =
       width > 40
-        ? `<text x="${(x + 3).toFixed(1)}" y="${level * ROW + 13}">${escape(name.slice(0, Math.floor(width / 7)))}</text>`
+        ? `<text x="${(x + 3).toFixed(1)}" y="${level * ROW + 13}">${escapeMarkup(name.slice(0, Math.floor(width / 7)))}</text>`
         : "";
     boxes.push(
       `<g><title>${title}</title><rect x="${x.toFixed(1)}" y="${level * ROW}" width="${width.toFixed(1)}" height="${ROW - 1}" fill="hsl(${(20 + ((name.length * 37) % 35)).toFixed(0)} 80% 62%)"/>${label}</g>`,
@@ -76,6 +76,6 @@ export function drawFlameGraph(profile: Profile): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${(depth + 1) * ROW}" font-family="monospace" font-size="11">${boxes.join("")}</svg>\n`;
 }
 
-function escape(text: string): string {
+function escapeMarkup(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

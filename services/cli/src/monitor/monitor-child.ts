@@ -23,7 +23,10 @@ function readStatus(): PipelineStatus | undefined {
 
 function tick(): void {
   const sample = sampler.sample();
-  if (sample === undefined) return finish(undefined);
+  if (sample === undefined) {
+    finish(undefined);
+    return;
+  }
   const status = readStatus();
   if (status === undefined || status.pid !== pid) return;
   tally.add(status.stage, sample);

@@ -138,18 +138,20 @@ export function digestText(digest: Digest): string {
 export function digestMarkdown(digest: Digest): string {
   const head = `# Podcast digest, ${digest.since.slice(0, 10)} to ${digest.until.slice(0, 10)}\n`;
   const parts = digest.episodes.map((episode) => {
-    const title = episode.link ? `[${escape(episode.title)}](${url(episode.link)})` : escape(episode.title);
+    const title = episode.link ? `[${escapeMarkup(episode.title)}](${url(episode.link)})` : escapeMarkup(episode.title);
     const lines = [
       `## ${title}`,
-      `*${escape(episode.feed_title)}, ${episode.published.slice(0, 10)}, ${clockTime(episode.duration_ms)}*`,
+      `*${escapeMarkup(episode.feed_title)}, ${episode.published.slice(0, 10)}, ${clockTime(episode.duration_ms)}*`,
       "",
     ];
-    if (episode.lead) lines.push(escape(episode.lead), "");
+    if (episode.lead) lines.push(escapeMarkup(episode.lead), "");
     for (const insight of episode.insights) {
       const time = insight.link
         ? `[${clockTime(insight.start_ms)}](${url(insight.link)})`
         : clockTime(insight.start_ms);
-      lines.push(`- ${time} ${insight.speaker ? `**${escape(insight.speaker)}:** ` : ""}${escape(insight.text)}`);
+      lines.push(
+        `- ${time} ${insight.speaker ? `**${escapeMarkup(insight.speaker)}:** ` : ""}${escapeMarkup(insight.text)}`,
+      );
     }
     return lines.join("\n");
   });
@@ -157,7 +159,7 @@ export function digestMarkdown(digest: Digest): string {
 }
 
 /** Feed text is data: it must not become markup. */
-function escape(text: string): string {
+function escapeMarkup(text: string): string {
   return text.replace(/[\\`*_{}[\]<>#|]/g, "\\$&");
 }
 

@@ -102,7 +102,10 @@ export async function updateIndex(
     .map(([episode]) => episode);
   const fresh = sorted.filter((source) => known.get(source.episode) !== source.digest);
   db.transaction(() => {
-    for (const episode of stale) store?.remove(db.remove(episode));
+    for (const episode of stale) {
+      const rows = db.remove(episode);
+      store?.remove(rows);
+    }
   });
   for (const [position, source] of fresh.entries()) {
     const { chunks, vectors } = await source.load();

@@ -40,7 +40,7 @@ async function bySilero(pcm: Pcm, model: string, progress: (share: number) => vo
       block.set(samples.subarray(from, from + BLOCK), CONTEXT);
       const result = await session.run({ input: new ort.Tensor("float32", block, [1, block.length]), state, sr: rate });
       state = (result.stateN ?? state) as typeof state;
-      probability.push((result.output?.data as Float32Array)[0] ?? 0);
+      probability.push((result.output?.data as Float32Array | undefined)?.[0] ?? 0);
       context = block.slice(BLOCK);
     }
     progress(Math.min(1, (at + READ) / pcm.samples));

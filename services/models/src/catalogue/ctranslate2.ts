@@ -56,8 +56,14 @@ export async function readCtranslate2(parts: readonly string[], vocabulary: stri
 function readVariables(file: Buffer): Map<string, Variable> {
   let at = 0;
   const u8 = () => file.readUInt8(at++);
-  const u16 = () => file.readUInt16LE((at += 2) - 2);
-  const u32 = () => file.readUInt32LE((at += 4) - 4);
+  const u16 = () => {
+    at += 2;
+    return file.readUInt16LE(at - 2);
+  };
+  const u32 = () => {
+    at += 4;
+    return file.readUInt32LE(at - 4);
+  };
   const text = () => {
     const length = u16();
     at += length;

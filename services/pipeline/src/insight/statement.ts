@@ -16,7 +16,10 @@ const LEAD_IN =
   /^(?:(?:so|yeah|yes|no|well|right|okay|ok|sure|honestly|look|listen|exactly|absolutely|totally|i mean|you know|um|uh|and|but|the short answer is|the way i see it|here'?s (?:how i think about it|the thing)|i'?d put it this way|i think|i believe|i'?d say|in practice)\b[\s,;:—–-]*)+/i;
 
 const GREETING =
-  /\b(?:welcome (?:back )?to|thanks? (?:you )?(?:so much )?for (?:being|having|coming|joining|listening|tuning|surfacing|the conversation)|glad to be here|great to be here|happy to (?:be here|talk)|good to have you|excited for this one|excited to|see you next (?:time|week)|until next time|that'?s it for|that'?s all for|take care|nice to (?:meet|see|have)|my pleasure|joined (?:today )?by|my guest|subscribe|follow us|next episode|this episode|our listeners?|stay tuned|rate and review|thanks,? [A-Z]\w+|thank you,? [A-Z]\w+)\b/i;
+  /\b(?:welcome (?:back )?to|today (?:I|we) (?:talk|speak|look)|with (?:me|us) again|that is (?:it|all) for|thanks? (?:you )?(?:so much )?for (?:being|having|coming|joining|listening|tuning|surfacing|the conversation)|glad to be here|great to be here|happy to (?:be here|talk)|good to have you|excited for this one|excited to|see you next (?:time|week)|until next time|that'?s it for|that'?s all for|take care|nice to (?:meet|see|have)|my pleasure|joined (?:today )?by|my guest|subscribe|follow us|next episode|this episode|our listeners?|stay tuned|rate and review|thanks,? [A-Z]\w+|thank you,? [A-Z]\w+)\b/i;
+
+/** "I'm Nora Finch": who says it, not what is said. */
+const SELF_INTRODUCTION = /\b(?:I'm|I am|[Mm]y name is) \p{Lu}[\p{L}'-]+ \p{Lu}/u;
 
 /** What a speaker says to run the talk, not about its matter. */
 const MODERATION =
@@ -47,6 +50,7 @@ export function isTalkAboutTalk(said: string): boolean {
   return (
     words.length < 5 ||
     GREETING.test(text) ||
+    SELF_INTRODUCTION.test(text) ||
     (MODERATION.test(text) && words.length < 16) ||
     contentStems(text).length < 3
   );

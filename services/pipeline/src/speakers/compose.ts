@@ -38,7 +38,10 @@ export function composeTranscript(
     endMs: timed.timeAt(span.end),
     cut: cutAt(span.start, span.end),
   }));
-  const voices = nameVoices(said, episode);
+  // Several people in one undivided voice: any single name would put words into somebody's mouth.
+  const divided = turns !== undefined || timed.segments.some((segment) => segment.speaker !== undefined);
+  const alone = new Set([...episode.people, ...episode.feed_people].map((person) => person.name)).size === 1;
+  const voices = divided || alone ? nameVoices(said, episode) : undividedVoice(said);
   const ids = new Map(voices.map((voice, position) => [voice.id, `v${position + 1}`]));
   const types = new Map(voices.map((voice) => [voice.id, voice.type]));
   // A change of voice breaks the line: one sign for one, so that offsets stay.
@@ -93,12 +96,19 @@ export function composeTranscript(
   };
 }
 
+function undividedVoice(said: readonly { voice: string; startMs: number; endMs: number }[]): Voice[] {
+  const id = said[0]?.voice;
+  if (id === undefined) return [];
+  const seconds = said.reduce((sum, sentence) => sum + (sentence.endMs - sentence.startMs) / 1000, 0);
+  return [{ id, type: "unknown", seconds: Math.round(seconds * 10) / 10, evidence: [] }];
+}
+
 /** The transcript as WebVTT with voices. */
 export function toVtt(transcript: Transcript): string {
   const name = new Map(transcript.voices.map((voice) => [voice.id, voice.name ?? voice.id]));
   const cues = transcript.segments.map(
     (segment) =>
-      `${stamp(segment.start_ms)} --> ${stamp(Math.max(segment.start_ms + 1, segment.end_ms))}\n<v ${escape(name.get(segment.speaker) ?? segment.speaker)}>${escape(segment.text)}`,
+      `${stamp(segment.start_ms)} --> ${stamp(Math.max(segment.start_ms + 1, segment.end_ms))}\n<v ${escapeMarkup(name.get(segment.speaker) ?? segment.speaker)}>${escapeMarkup(segment.text)}`,
   );
   return `WEBVTT\n\n${cues.join("\n\n")}\n`;
 }
@@ -108,6 +118,6 @@ function stamp(ms: number): string {
   return `${pad(Math.floor(ms / 3_600_000))}:${pad(Math.floor(ms / 60_000) % 60)}:${pad(Math.floor(ms / 1000) % 60)}.${pad(Math.round(ms) % 1000, 3)}`;
 }
 
-function escape(text: string): string {
+function escapeMarkup(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }

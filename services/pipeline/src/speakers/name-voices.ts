@@ -12,44 +12,26 @@ export interface SaidSentence {
   cut: boolean;
 }
 
-const N = String.raw`((?:(?:Dr|Prof|Mr|Mrs|Ms|Sir|Professor|Doctor)\.? )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:de|van|von|der|den|da|di|la|le|el|al|bin) ?)*(?: \p{Lu}[\p{L}\p{M}'’.-]+){0,3})`;
+const N = String.raw`((?:(?:Dr|Prof|Mr|Mrs|Ms|Sir|Professor|Doctor)\.? )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:de|van|von|der|den|da|di|la|le|el|al|bin))*(?: \p{Lu}(?:\.(?= \p{Lu})|[\p{L}\p{M}'’-]+)){0,3})`;
+const pattern = (source: string) => new RegExp(source.replace("NAME", N), "u");
 const SELF = [
-  new RegExp(
-    String.raw`\b(?:I'm|I am|my name is|my name's|this is) (?:your host,? )?${N}(?=[,.!—–-]|\s+(?:and|from|in|here|with)\b|$)`,
-    "u",
+  pattern(
+    String.raw`\b(?:I'm|I am|[Mm]y name is|[Mm]y name's|[Tt]his is) (?:your host,? )?NAME(?=[,.!—–-]|\s+(?:and|from|in|here|with)\b|$)`,
   ),
 ];
 const INTRODUCES = [
-  new RegExp(
-    String.raw`\b(?:I'm|I am|we're|we are) (?:here |back |sitting down |talking |speaking |excited to be )?(?:joined (?:today |here |now )?by|with|talking (?:to|with)|speaking (?:to|with)) (?:my (?:guest|friend|colleague),? )?${N}`,
-    "u",
-  ),
-  new RegExp(
-    String.raw`\b(?:my|our|today's) (?:first |second |next |other )?(?:guests?|co-?host)(?: today| this week| for today)?,? (?:is|are|,) ?${N}`,
-    "u",
-  ),
-  new RegExp(String.raw`\b(?:please )?welcome (?:to the show,? |back,? )?${N}`, "u"),
-  new RegExp(
-    String.raw`\b(?:here's|here is|that was|let's hear from|we spoke (?:to|with)|listen to) (?:[\p{Ll}-]+ ){0,4}${N}`,
-    "u",
-  ),
-  new RegExp(
-    String.raw`\b(?:joining (?:me|us)(?: today| now| here)? is|with (?:me|us) (?:today|now|here) is) ${N}`,
-    "u",
-  ),
-  new RegExp(String.raw`\b${N} (?:joins (?:me|us)|is (?:here|with (?:me|us)))`, "u"),
-];
+  String.raw`\b(?i:I'm|I am|we're|we are) (?:here |back |sitting down |talking |speaking |excited to be )?(?:joined (?:today |here |now )?by|with|talking (?:to|with)|speaking (?:to|with)) (?:my (?:guest|friend|colleague),? )?NAME`,
+  String.raw`\b(?i:my|our|today's) (?:first |second |next |other )?(?:guests?|co-?host)(?: today| this week| for today)?,? (?:is|are|,) ?NAME`,
+  String.raw`\b(?i:please )?(?i:welcome) (?:to the show,? |back,? )?NAME`,
+  String.raw`\b(?i:here's|here is|that was|let's hear from|we spoke to|we spoke with|listen to) (?:[\p{Ll}-]+ ){0,4}NAME`,
+  String.raw`\b(?i:joining me|joining us|with me|with us)(?: today| now| here)? is NAME`,
+  "\\bNAME (?:joins (?:me|us)|is (?:here|with (?:me|us)))",
+].map(pattern);
 /** "Liam, thanks for being here." — speaks to somebody who is about to answer. */
 const CALLS = [
-  new RegExp(
-    String.raw`(?:^|[.!?] )${N},? (?:welcome|thanks|thank you|good to|great to|nice to|it's (?:good|great))`,
-    "u",
-  ),
-  new RegExp(
-    String.raw`\b(?:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?${N}\s*[.!,]`,
-    "u",
-  ),
-];
+  "(?:^|[.!?] )NAME,? (?:welcome|thanks|thank you|good to|great to|nice to|it's (?:good|great))",
+  String.raw`\b(?i:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?NAME\s*[.!,]`,
+].map(pattern);
 const HOSTING =
   /\b(?:welcome (?:back )?to|that'?s (?:it|all) for|see you next (?:time|week)|until next time|thanks for (?:being here|coming on|joining|listening|the conversation)|before we (?:wrap|go|dive)|my guest|joined by|let'?s start|walk (?:me|us) through|tell (?:me|us)|brought to you by|sponsored by|(?:today'?s|this) (?:episode|show|\w+ sessions))\b/i;
 

@@ -37,11 +37,11 @@ export function stem(word: string): string {
     return word.length === 4 && /[^su]s$/.test(word) ? word.slice(0, -1) : word;
   const bare = word
     .replace(/'s$/, "")
-    .replace(/(ss|us|is)$/, "$1\u0000")
+    .replace(/(ss|us|is)$/, "$1!")
     .replace(/ies$/, "y")
     .replace(/(s|x|z|ch|sh)es$/, "$1")
     .replace(/s$/, "")
-    .replace(/\u0000$/, "");
+    .replace(/!$/, "");
   const cut = bare.replace(/(?:ing|ed)$/, "");
   if (cut === bare || cut.length < 3 || !/[aeiouy]/.test(cut)) return bare;
   return cut.replace(/([bdfgklmnprt])\1$/, "$1").replace(/([^aeiou][aeiou][bcdgklmnprstvz])$/, "$1");

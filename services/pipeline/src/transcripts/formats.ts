@@ -1,6 +1,5 @@
 import { AppError } from "@podcast/base";
 import { Parser } from "htmlparser2";
-import { parseSync } from "subtitle";
 import { plainText } from "../text/html.ts";
 import { clock, type ImportedSegment, type ImportedTranscript, type TranscriptFormat, tidy } from "./imported.ts";
 import { splitSpeakerPrefixes } from "./speaker-prefix.ts";
@@ -49,15 +48,28 @@ interface Cue {
   text: string;
 }
 
+const TIMING = /^\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})/;
+
+/**
+ * Cues of WebVTT and SubRip: blocks between empty lines with a line of times; the text is what follows that line. Read
+ * here, for the library for it drops what it does not know and gives up on headers: published files hold both.
+ */
 function cues(body: string): Cue[] {
-  return parseSync(body).flatMap((node) => (node.type === "cue" ? [node.data as Cue] : []));
+  return body.split(/\n[ \t]*\n/).flatMap((block) => {
+    const lines = block.split("\n");
+    const at = lines.findIndex((line) => TIMING.test(line));
+    if (at < 0 || at > 2) return [];
+    const [, from = "", to = ""] = TIMING.exec(lines[at] as string) ?? [];
+    const start = clock(from);
+    const end = clock(to);
+    if (start === undefined || end === undefined) return [];
+    return [{ start, end: Math.max(start, end), text: lines.slice(at + 1).join("\n") }];
+  });
 }
 
 function readVtt(body: string): { segments: ImportedSegment[]; language?: string } {
   const language = /^Language:\s*([\w-]+)/im.exec(body.slice(0, 1000))?.[1];
-  // Comments, styles and regions are no speech; the library takes some of them for cues.
-  const bare = body.replace(/^(?:NOTE|STYLE|REGION)\b[^\n]*(?:\n(?!\n)[^\n]*)*(?:\n\n|$)/gm, "\n");
-  const segments = cues(bare).flatMap((cue) => voicesOf(cue));
+  const segments = cues(body).flatMap((cue) => voicesOf(cue));
   return { segments: splitSpeakerPrefixes(segments, false), ...(language ? { language } : {}) };
 }
 
