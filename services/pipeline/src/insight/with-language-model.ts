@@ -64,8 +64,9 @@ export async function insightsWithModel(
 export function locate(talk: TalkText, quote: string): Quote | undefined {
   const wanted = plain(quote);
   if (wanted.length < 12) return undefined;
+  const whole = talk.statements.find((statement) => plain(statement.text).includes(wanted));
+  if (whole !== undefined) return quoteOf(talk, whole);
   for (const [position, statement] of talk.statements.entries()) {
-    if (plain(statement.text).includes(wanted)) return quoteOf(talk, statement);
     // A quote may run over a few sentences of one voice.
     let joined = statement.text;
     for (let next = position + 1; next < Math.min(position + 4, talk.statements.length); next++) {

@@ -6,23 +6,10 @@ import { classify, isTalkAboutTalk } from "../insight/statement.ts";
 import { attribute } from "../speakers/attribute.ts";
 import { composeTranscript } from "../speakers/compose.ts";
 import { asSpelt, isPersonName } from "../speakers/names.ts";
+import { asrOf } from "./asr-of.fixture.ts";
 import { sentences } from "./sentences.ts";
 import { TimedText } from "./timed-text.ts";
 
-export const asrOf = (lines: [string | undefined, string][]): Asr => ({
-  schema: 1,
-  source: { kind: "published" },
-  language: "en",
-  timed: true,
-  duration_ms: lines.length * 5000,
-  segments: lines.map(([speaker, text], i) => ({
-    start_ms: i * 5000,
-    end_ms: i * 5000 + 4900,
-    text,
-    ...(speaker ? { speaker } : {}),
-  })),
-  doubts: [],
-});
 const episode = (more: object = {}) => ({
   schema: 1 as const,
   key: "e",
