@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, spawnChild } from "@podcast/base";
+import { Agent, FormData, fetch } from "undici";
 import { type Decoded, type DecodedSegment, type DecodeOptions, type SpeechEngine, wavOf } from "./engine.ts";
 import { languageCode } from "./languages.ts";
 
@@ -31,6 +32,8 @@ interface VerboseJson {
 }
 
 const START_MS = 120_000;
+/** A slow machine may think for many minutes about one block: only the caller's signal ends a request. */
+const patient = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
 
 /**
  * whisper.cpp's server as a child: the model stays loaded, a request is aborted by closing its connection, and
@@ -122,6 +125,7 @@ export class WhisperServer implements SpeechEngine {
       const response = await fetch(`${this.#url}/inference`, {
         method: "POST",
         body: form,
+        dispatcher: patient,
         ...(options.signal ? { signal: options.signal } : {}),
       });
       body = (await response.json()) as VerboseJson;
