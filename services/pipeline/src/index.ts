@@ -11,4 +11,5 @@ export * from "./run/run-pipeline.ts";
 export * from "./run/text-only.ts";
 export { toVtt } from "./speakers/compose.ts";
 export { sameName } from "./speakers/name-voices.ts";
+export { asSpelt, metadataNames } from "./speakers/names.ts";
 export { contentStems } from "./text/words.ts";

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { AppError, corpusDir, silentLogger } from "@podcast/base";
 import { Corpus } from "@podcast/corpus";
-import { ModelHub, runTextStages, type TextResult } from "@podcast/pipeline";
+import { ModelHub, metadataNames, runTextStages, type TextResult } from "@podcast/pipeline";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { type CommonOptions, configFor, print, stopSignal, withCommon } from "../context.ts";
@@ -57,6 +57,7 @@ async function evalCorpus(options: EvalOptions, folder: string): Promise<void> {
         turns: await reader.turns(),
         cuts: await reader.cuts(),
         gi: await reader.gi(),
+        feedNames: metadataNames(metadata),
         references: await references.load(id),
       }),
     );

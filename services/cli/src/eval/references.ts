@@ -27,9 +27,12 @@ export class ReferenceFolder {
 
   static async open(folder: string): Promise<ReferenceFolder> {
     const found = new ReferenceFolder();
-    for await (const path of glob("**/*.{txt,rttm,json}", { cwd: folder })) {
+    const paths: string[] = [];
+    for await (const path of glob("**/*.{txt,rttm,json}", { cwd: folder })) paths.push(path);
+    // The file nearest to the top counts: copies of a name deeper down are somebody else's output.
+    for (const path of paths.sort((a, b) => a.split("/").length - b.split("/").length || a.localeCompare(b))) {
       const key = path.includes("ground-truth/") ? `ground-truth/${basename(path)}` : basename(path);
-      if (!found.#byName.has(key) || path.includes("transcripts/")) found.#byName.set(key, join(folder, path));
+      if (!found.#byName.has(key)) found.#byName.set(key, join(folder, path));
     }
     return found;
   }

@@ -1,5 +1,5 @@
 import { type Cuts, checkGraph, type GraphFile, type Transcript, type Turns } from "@podcast/corpus";
-import { sameName } from "@podcast/pipeline";
+import { asSpelt, sameName } from "@podcast/pipeline";
 import { align, wordErrorRate } from "./align.ts";
 import { type DiarizationError, diarizationError, type Turn } from "./der.ts";
 import { normaliseEnglish } from "./normalise.ts";
@@ -24,6 +24,8 @@ export interface ScoreInput {
   cuts: Cuts | undefined;
   gi: GraphFile | undefined;
   references: References;
+  /** Names that feed and episode mention, as they spell them. */
+  feedNames: readonly string[];
 }
 
 /** All scores of one episode that its references allow. */
@@ -58,7 +60,7 @@ export function scoreEpisode(input: ScoreInput): EpisodeScore {
       expected: new Set(references.turns.map((turn) => turn.speaker)).size,
     };
   }
-  if (references.voiceMap) score.names = nameScore(references, transcript);
+  if (references.voiceMap) score.names = nameScore(references, transcript, input.feedNames);
   return score;
 }
 
@@ -83,10 +85,17 @@ function advertScore(
 ): EpisodeScore["adverts"] {
   const truth = script.flatMap((line) => words(line.text).map((word) => ({ word, advert: line.advert })));
   const heard = transcript.segments.flatMap((segment) => {
-    const cut = (cuts?.cuts ?? []).some(
-      (one) => one.char_start < segment.char_end && one.char_end > segment.char_start,
-    );
-    return words(segment.text).map((word) => ({ word, cut }));
+    const points = [...segment.text];
+    const isCut = (at: number) => (cuts?.cuts ?? []).some((one) => one.char_start <= at && at < one.char_end);
+    // A cut may end inside a sentence: the two sides are taken apart.
+    const parts: { text: string; cut: boolean }[] = [];
+    for (const [index, point] of points.entries()) {
+      const cut = isCut(segment.char_start + index);
+      const last = parts.at(-1);
+      if (last?.cut === cut) last.text += point;
+      else parts.push({ text: point, cut });
+    }
+    return parts.flatMap((part) => words(part.text).map((word) => ({ word, cut: part.cut })));
   });
   const { pairs } = align(
     truth.map((one) => one.word),
@@ -110,11 +119,19 @@ function advertScore(
 }
 
 /** A name is right when a voice has it, and that voice mostly speaks where the reference has that person speak. */
-function nameScore(references: References, transcript: Transcript): EpisodeScore["names"] {
+function nameScore(
+  references: References,
+  transcript: Transcript,
+  feedNames: readonly string[],
+): EpisodeScore["names"] {
   const wrong: string[] = [];
   const expected = Object.entries(references.voiceMap ?? {}).filter(([name]) => name !== "Ad");
   for (const [name, voice] of expected) {
-    const named = transcript.voices.find((one) => one.name !== undefined && sameName(one.name, name));
+    // Right is the script's spelling or the feed's.
+    const spelt = asSpelt(name, feedNames);
+    const named = transcript.voices.find(
+      (one) => one.name !== undefined && (sameName(one.name, name) || sameName(one.name, spelt)),
+    );
     if (named === undefined || (references.turns && mostlyIn(transcript, named.id, references.turns) !== voice))
       wrong.push(name);
   }

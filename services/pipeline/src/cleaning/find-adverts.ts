@@ -210,6 +210,18 @@ function mentions(text: string, brand: string): boolean {
   return key.length > 2 && plain(text).includes(key);
 }
 
+/** A decoder may run the read into the talk with a comma: "Try Strava.com today, people think …" ends at the comma. */
+function endOfRead(text: string, { start, end }: VoicedSpan, brand: string | undefined): number {
+  const said = text.slice(start, end);
+  for (const comma of said.matchAll(/,\s/g)) {
+    const [head, tail] = [said.slice(0, comma.index), said.slice(comma.index + 1)];
+    const sold = marksOf(head).call > 0;
+    const moved = marksOf(tail).call === 0 && (brand === undefined || !mentions(tail, brand));
+    if (sold && moved && tail.trim().split(/\s+/).length >= 4) return start + comma.index + 1;
+  }
+  return end;
+}
+
 function bound(reads: Read[], spans: readonly VoicedSpan[], timed: TimedText, maxShare: number): FoundAdverts {
   const length = Math.max(1, timed.text.length);
   const most = maxShare * length;
@@ -228,7 +240,7 @@ function bound(reads: Read[], spans: readonly VoicedSpan[], timed: TimedText, ma
     .filter((read) => kept.has(read))
     .map((read): Cut => {
       const start = (spans[read.from] as VoicedSpan).start;
-      const end = (spans[read.to] as VoicedSpan).end;
+      const end = endOfRead(timed.text, spans[read.to] as VoicedSpan, read.brand);
       return {
         char_start: timed.points.toPoint(start),
         char_end: timed.points.toPoint(end),
