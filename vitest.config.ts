@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: "unit", include: ["services/*/src/**/*.test.ts"] } },
@@ -13,7 +13,7 @@ export default defineConfig({
           include: ["tests/**/*.test.ts"],
           exclude: ["tests/docker/**"],
           fileParallelism: false,
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 600_000,
         },
       },

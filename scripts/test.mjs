@@ -36,6 +36,8 @@ if (tier === "all" || tier === "fast") {
   step("lint", [join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "."]);
   step("types", [join(root, "node_modules/typescript/bin/tsc"), "--noEmit"]);
 }
+if (tier === "all" || tier === "services")
+  step("whisper.cpp", [join(root, "scripts/build-whisper.ts")], { optional: true });
 if (tier !== "fast") step("faiss backend", [join(root, "scripts/build-faiss.ts")], { optional: true });
 if (tier === "docker") {
   say("No part of this version needs Docker: there is nothing to test yet.\n0 passed, 0 failed");

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dirname, "..", "..");
@@ -11,8 +11,9 @@ export const hasFixtures = existsSync(join(FIXTURES, "peer"));
 /** A mirror of small real models. */
 export const MODELS = process.env.TEST_MODEL_MIRROR ?? join(shared, "models");
 export const hasModels = existsSync(join(MODELS, "manifest.json"));
-/** Models and engines that tests share, so that whisper.cpp is built once. */
-export const MODEL_CACHE = process.env.TEST_MODEL_CACHE ?? join(ROOT, ".cache", "models");
+const userCache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+/** Models and engines that tests share, also between checkouts, so that whisper.cpp is built once a machine. */
+export const MODEL_CACHE = process.env.TEST_MODEL_CACHE ?? join(userCache, "podcast-appliance", "test-models");
 
 /** Says why a test does not run here. */
 export function skipping(what: string, why: string): void {
