@@ -30,7 +30,7 @@ const INTRODUCES = [
 /** "Liam, thanks for being here." — speaks to somebody who is about to answer. */
 const CALLS = [
   "(?:^|[.!?] )NAME,? (?:welcome|thanks|thank you|good to|great to|nice to|it's (?:good|great))",
-  String.raw`\b(?i:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?NAME\s*[.!,]`,
+  String.raw`\b(?i:thanks|thank you|cheers|welcome|welcome back|hello|hi),? (?:again,? |so much,? |very much,? )?NAME\s*[.!,—–-]`,
 ].map(pattern);
 const HOSTING =
   /\b(?:welcome (?:back )?to|that'?s (?:it|all) for|see you next (?:time|week)|until next time|thanks for (?:being here|coming on|joining|listening|the conversation)|before we (?:wrap|go|dive)|my guest|joined by|let'?s start|walk (?:me|us) through|tell (?:me|us)|brought to you by|sponsored by|(?:today'?s|this) (?:episode|show|\w+ sessions))\b/i;
