@@ -52,6 +52,19 @@ describe("HttpClient", () => {
     await expect(client(front).get(`http://${front}/`)).rejects.toMatchObject({ code: "URL_PRIVATE" });
   });
 
+  it("keeps a name that is allowed on one port away from the others, also at the same time", async () => {
+    const open = await serve((_request, response) => response.end("open"));
+    const other = await serve((_request, response) => response.end("secret"));
+    const [port, forbidden] = [open, other].map((host) => host.split(":")[1]);
+    const http = client(`localhost:${port}`);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, i) => http.get(`http://localhost:${i % 2 ? forbidden : port}/`)),
+    );
+    expect(outcomes.map((one) => one.status)).toEqual(
+      Array.from({ length: 8 }, (_, i) => (i % 2 ? "rejected" : "fulfilled")),
+    );
+  });
+
   it("bounds the decoded size of a compressed body", async () => {
     const { gzipSync } = await import("node:zlib");
     const bomb = gzipSync(Buffer.alloc(5_000_000));

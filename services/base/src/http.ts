@@ -57,16 +57,23 @@ export class HttpError extends AppError {
 
 export class HttpClient {
   readonly #options: Required<HttpOptions>;
-  readonly #agent: Agent;
+  /** Connects to public addresses only; which it is decided at the connection's own look-up. */
+  readonly #guarded: Agent;
+  /** For hosts that the allow list names, port and all. */
+  readonly #trusted: Agent;
 
   constructor(options: HttpOptions = {}) {
-    this.#options = { allowHosts: [], userAgent: "PodcastAppliance/0.1", maxRedirects: 10, idleMs: 30_000, ...options };
-    this.#agent = new Agent({
-      connections: 8,
-      headersTimeout: this.#options.idleMs,
-      bodyTimeout: this.#options.idleMs,
-      connect: { timeout: 15_000, lookup: this.#lookup },
-    });
+    this.#options = {
+      allowHosts: [],
+      userAgent: "PodcastAppliance/0.1",
+      maxRedirects: 10,
+      idleMs: 30_000,
+      ...options,
+    };
+    const { idleMs } = this.#options;
+    const common = { connections: 8, headersTimeout: idleMs, bodyTimeout: idleMs };
+    this.#guarded = new Agent({ ...common, connect: { timeout: 15_000, lookup: lookupPublic } });
+    this.#trusted = new Agent({ ...common, connect: { timeout: 15_000 } });
   }
 
   /** GET. Follows redirects itself; any status but 2xx, 206, 304 and 416 is thrown as HttpError. */
@@ -77,8 +84,7 @@ export class HttpClient {
     const deadline = options.totalMs === undefined ? undefined : AbortSignal.timeout(options.totalMs);
     const signal = AbortSignal.any([options.signal, deadline].filter((one) => one !== undefined));
     for (let hop = 0; hop <= this.#options.maxRedirects; hop++) {
-      this.#checkHost(url);
-      const response = await this.#fetch(url, options.headers ?? {}, signal);
+      const response = await this.#fetch(url, this.#agentFor(url), options.headers ?? {}, signal);
       const location = response.headers.get("location");
       if (response.status >= 300 && response.status < 400 && response.status !== 304 && location) {
         await response.body?.cancel();
@@ -97,18 +103,18 @@ export class HttpClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.close();
+    await Promise.all([this.#guarded.close(), this.#trusted.close()]);
   }
 
   /** Closes all connections at once, finished or not. */
   async destroy(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([this.#guarded.destroy(), this.#trusted.destroy()]);
   }
 
-  async #fetch(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+  async #fetch(url: URL, dispatcher: Agent, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     try {
       return await undiciFetch(url, {
-        dispatcher: this.#agent,
+        dispatcher,
         redirect: "manual",
         signal,
         headers: { "user-agent": this.#options.userAgent, accept: "*/*", ...headers },
@@ -118,37 +124,29 @@ export class HttpClient {
     }
   }
 
-  #isAllowed(host: string, port: string): boolean {
-    return this.#options.allowHosts.some((entry) => entry === host || entry === `${host}:${port}`);
-  }
-
-  #checkHost(url: URL): void {
+  /** Chosen anew for each hop, so that a name allowed on one port is not reached on another. */
+  #agentFor(url: URL): Agent {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
-    if (this.#isAllowed(host, port)) {
-      this.#trusted.add(host);
-      return;
-    }
+    if (this.#options.allowHosts.some((entry) => entry === host || entry === `${host}:${port}`)) return this.#trusted;
+    // A literal address is never looked up.
     if (isIP(host) && !isPublicAddress(host)) throw privateError(url.host);
-    // A name that is allowed on one port only must not be reached on another.
-    this.#trusted.delete(host);
+    return this.#guarded;
   }
-
-  /** Names that the hop in progress may resolve to private addresses. */
-  readonly #trusted = new Set<string>();
-
-  readonly #lookup: typeof dnsLookup = ((host: string, options: object, done: (...result: unknown[]) => void) => {
-    dnsLookup(host, { ...options, all: true }, (error, addresses) => {
-      if (error) return done(error);
-      const list = addresses as unknown as { address: string; family: number }[];
-      const usable = this.#trusted.has(host) ? list : list.filter(({ address }) => isPublicAddress(address));
-      const first = usable[0];
-      if (first === undefined) return done(privateError(host));
-      if ((options as { all?: boolean }).all) return done(null, usable);
-      return done(null, first.address, first.family);
-    });
-  }) as unknown as typeof dnsLookup;
 }
+
+/** Resolves a name to its public addresses alone; the connection goes to what was checked. */
+const lookupPublic = ((host: string, options: object, done: (...result: unknown[]) => void) => {
+  dnsLookup(host, { ...options, all: true }, (error, addresses) => {
+    if (error) return done(error);
+    const list = addresses as unknown as { address: string; family: number }[];
+    const usable = list.filter(({ address }) => isPublicAddress(address));
+    const first = usable[0];
+    if (first === undefined) return done(privateError(host));
+    if ((options as { all?: boolean }).all) return done(null, usable);
+    return done(null, first.address, first.family);
+  });
+}) as unknown as typeof dnsLookup;
 
 /** True for an address of the public internet; embedded IPv4 (mapped, NAT64, 6to4) is judged by itself. */
 export function isPublicAddress(address: string): boolean {

@@ -1,4 +1,4 @@
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { access, copyFile, glob, mkdir, rename, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join, matchesGlob, relative } from "node:path";
@@ -289,17 +289,9 @@ async function collect(
     const parts = /\*$/.test(path) ? found : found.slice(0, 1);
     await removeQuietly(join(staging, name));
     for (const part of parts)
-      await pipeline(
-        Readable.from(readBlocks(join(folder, part))),
-        createWriteStream(join(staging, name), { flags: "a" }),
-      );
+      await pipeline(createReadStream(join(folder, part)), createWriteStream(join(staging, name), { flags: "a" }));
     await check(join(staging, name), sha256);
   }
-}
-
-async function* readBlocks(path: string): AsyncGenerator<Buffer> {
-  const { createReadStream } = await import("node:fs");
-  for await (const block of createReadStream(path, { highWaterMark: 1 << 20 })) yield block as Buffer;
 }
 
 /** Unpacks a zip file; names that would leave the folder are refused. */
