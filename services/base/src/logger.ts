@@ -13,6 +13,8 @@ export interface LoggerOptions {
   file?: string | undefined;
   /** A second file that always gets JSON lines of at least `info`: the log of a run. */
   ledger?: string | undefined;
+  /** Address of a Loki that gets the lines as well. */
+  loki?: string | undefined;
   /** Fields of every line: service, run_id, correlation_id. */
   fields?: Record<string, string> | undefined;
 }
@@ -41,6 +43,7 @@ export function createLogger(options: LoggerOptions): Logger {
       stream: options.json ? plain(options.file) : human(options.file),
     });
   }
+  if (options.loki !== undefined) streams.push({ level: "info", stream: toLoki(options.loki, options.fields ?? {}) });
   if (options.ledger !== undefined) streams.push({ level: "info", stream: plain(options.ledger) });
   const lowest =
     options.ledger !== undefined && ["silent", "warn", "error"].includes(options.level) ? "info" : options.level;
@@ -59,6 +62,22 @@ export function createLogger(options: LoggerOptions): Logger {
 /** A logger that writes nothing, for tests and libraries. */
 export function silentLogger(): Logger {
   return pino({ level: "silent" });
+}
+
+/** Sends lines to Loki: few labels; ids are structured metadata, as a label each would be a stream of its own. */
+function toLoki(host: string, fields: Record<string, string>): DestinationStream {
+  return pino.transport({
+    target: "pino-loki",
+    options: {
+      host,
+      batching: { interval: 1 },
+      labels: { service: fields.service ?? "podcast", env: process.env.NODE_ENV ?? "production", stream: "stderr" },
+      propsToLabels: ["level"],
+      structuredMetaKey: "meta",
+      silenceErrors: true,
+      replaceTimestamp: false,
+    },
+  });
 }
 
 function plain(file: string | undefined): DestinationStream {

@@ -157,6 +157,92 @@ export const SETTINGS = {
   }),
   "index.backend": setting(z.enum(["usearch", "faiss"]), "usearch", "Vector store"),
   "index.chunkTokens": setting(positive, 120, "Words of one chunk of the search index, about"),
+  "server.host": setting(text, "127.0.0.1", "Address that the API listens on; any other than loopback needs a key", {
+    env: "SERVER_HOST",
+  }),
+  "server.port": setting(whole, 8100, "Port of the API", { env: "SERVER_PORT" }),
+  "server.viewer": setting(flag, true, "Serve the console beside the API", { env: "ENABLE_VIEWER" }),
+  "server.platform": setting(flag, false, "Catalogue, tenants, jobs: needs a database", { env: "ENABLE_PLATFORM" }),
+  "server.trustProxy": setting(flag, false, "Believe X-Forwarded-* (only behind a proxy of your own)", {
+    env: "TRUST_PROXY",
+  }),
+  "server.rateLimit": setting(whole, 600, "Requests a minute and client; 0: no limit", { env: "RATE_LIMIT" }),
+  "platform.tier": setting(
+    z.enum(["simple", "split"]),
+    "simple",
+    "One job an episode (simple), or one a group of stages (split)",
+    { env: "PLATFORM_TIER" },
+  ),
+  "platform.backlog": setting(
+    whole,
+    10,
+    "Newest episodes of a new feed that are processed by themselves; older on request",
+    {
+      env: "FEED_BACKLOG",
+    },
+  ),
+  "platform.pollMinS": setting(positive, 900, "Shortest time between two polls of a feed, seconds", {
+    env: "POLL_MIN_SECONDS",
+  }),
+  "platform.retryBaseS": setting(
+    positive,
+    30,
+    "Wait before the first retry of a failed job, seconds; then four times that",
+    {
+      env: "RETRY_BASE_SECONDS",
+    },
+  ),
+  "platform.leaseS": setting(positive, 45, "Seconds after which a silent worker loses its job"),
+  "database.url": setting(optional, undefined, "Postgres of the platform (postgres://owner:password@host/database)", {
+    env: "DATABASE_URL",
+    secret: true,
+  }),
+  "postgres.host": setting(optional, undefined, "Host of Postgres, where DATABASE_URL is not set", {
+    env: "POSTGRES_HOST",
+  }),
+  "postgres.port": setting(whole, 5432, "Port of Postgres", { env: "POSTGRES_PORT" }),
+  "postgres.user": setting(text, "podcast", "Owner of the database", { env: "POSTGRES_USER" }),
+  "postgres.password": setting(optional, undefined, "Password of the owner", {
+    env: "POSTGRES_PASSWORD",
+    secret: true,
+  }),
+  "postgres.db": setting(text, "podcast", "Name of the database", { env: "POSTGRES_DB" }),
+  "queue.url": setting(optional, undefined, "Queue (redis:// or postgres://); default: REDIS_URL, else the database", {
+    env: "QUEUE_URL",
+    secret: true,
+  }),
+  "redis.url": setting(optional, undefined, "Redis of the queues", { env: "REDIS_URL", secret: true }),
+  "worker.queues": setting(optional, undefined, "Queues of a worker and their concurrency: ingest:4,heavy:1", {
+    env: "QUEUES",
+  }),
+  "worker.concurrency": setting(whole.optional(), undefined, "Jobs at once of a queue that names no number", {
+    env: "WORKER_CONCURRENCY",
+  }),
+  "worker.port": setting(whole, 0, "Port of a worker's health and metrics; 0: any free one", { env: "WORKER_PORT" }),
+  "worker.graceS": setting(positive, 120, "How long a stopping worker may finish its job, seconds", {
+    env: "WORKER_GRACE_SECONDS",
+  }),
+  "auth.apiKey": setting(optional, undefined, "Key of the API with all rights", { env: "AUTH_API_KEY", secret: true }),
+  "oidc.issuer": setting(optional, undefined, "Address of the OIDC provider whose tokens are taken", {
+    env: "OIDC_ISSUER",
+  }),
+  "oidc.audience": setting(optional, undefined, "Audience that tokens must name", { env: "OIDC_AUDIENCE" }),
+  "oidc.jwksUrl": setting(optional, undefined, "Keys of the provider; default: by its discovery document", {
+    env: "OIDC_JWKS_URL",
+  }),
+  "oidc.roleClaim": setting(text, "role", "Claim that holds admin, editor or viewer", { env: "OIDC_ROLE_CLAIM" }),
+  "oidc.tenantClaim": setting(text, "tenant", "Claim that holds the tenant's short name", { env: "OIDC_TENANT_CLAIM" }),
+  "loki.url": setting(optional, undefined, "Loki that log lines are sent to as well", { env: "LOKI_URL" }),
+  "digest.cron": setting(text, "0 6 * * *", "When digests are made (cron)", { env: "DIGEST_CRON" }),
+  "smtp.url": setting(optional, undefined, "Mail server of digests (smtp://user:password@host:587)", {
+    env: "SMTP_URL",
+    secret: true,
+  }),
+  "smtp.from": setting(text, "Podcast Appliance <podcast@localhost>", "Sender of digests", { env: "SMTP_FROM" }),
+  "webhook.secret": setting(optional, undefined, "Key that signs webhooks", { env: "WEBHOOK_SECRET", secret: true }),
+  samples: setting(z.enum(["on", "off"]), "on", "Subscribe the box to the sample feeds when it starts empty", {
+    env: "SAMPLES",
+  }),
   "llm.preset": setting(
     z.enum(["openai", "gemini", "anthropic", "mistral", "deepseek", "grok", "ollama", "custom"]),
     "ollama",

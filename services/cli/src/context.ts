@@ -46,7 +46,11 @@ const MODEL_SETTINGS: Record<string, SettingKey> = {
 };
 
 /** All settings for a command: its flags over environment, file and defaults. */
-export function configFor(options: CommonOptions, flags: Partial<Record<SettingKey, unknown>> = {}): ResolvedConfig {
+export function configFor(
+  options: CommonOptions,
+  flags: Partial<Record<SettingKey, unknown>> = {},
+  settings: Record<string, unknown> = {},
+): ResolvedConfig {
   const chosen: Partial<Record<SettingKey, unknown>> = {
     corpus: options.corpus ?? options.outputDir,
     allowHosts: options.allowHost,
@@ -66,7 +70,7 @@ export function configFor(options: CommonOptions, flags: Partial<Record<SettingK
     }
     chosen[key] = id;
   }
-  const layers: ConfigLayers = { env: process.env, file: options.config, flags: chosen };
+  const layers: ConfigLayers = { env: process.env, file: options.config, flags: chosen, settings };
   return resolveConfig(layers);
 }
 

@@ -2,6 +2,8 @@ export * from "./artifacts/check-graph.ts";
 export * from "./artifacts/schemas.ts";
 export * from "./digest/build-digest.ts";
 export * from "./exchange/import-peer.ts";
+export * from "./exchange/opml.ts";
+export * from "./exchange/rows.ts";
 export * from "./keys.ts";
 export * from "./layout.ts";
 export { faissAvailable } from "./search/faiss-store.ts";

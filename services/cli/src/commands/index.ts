@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { dbCommand, jobsCommand } from "./db.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
 import { evalCommand } from "./eval.ts";
@@ -8,10 +9,17 @@ import { indexCommand } from "./index-command.ts";
 import { modelsCommand } from "./models.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
+import { serveCommand } from "./serve.ts";
+import { schedulerCommand, workerCommand } from "./worker.ts";
 
 /** Every command of `podcast`, in the order of the help. */
 export const COMMANDS: readonly (() => Command)[] = [
   runCommand,
+  serveCommand,
+  workerCommand,
+  schedulerCommand,
+  dbCommand,
+  jobsCommand,
   searchCommand,
   digestCommand,
   indexCommand,

@@ -118,6 +118,13 @@ function advertScore(
   return { hit, cut, truth: found, precision: cut === 0 ? 1 : hit / cut, recall: found === 0 ? 1 : hit / found };
 }
 
+/** Names that nobody says cannot be heard: only those that the script speaks are asked for. */
+function isSaid(name: string, script: References["script"]): boolean {
+  if (script === undefined) return true;
+  const said = new Set(script.flatMap((line) => line.text.match(/[\p{L}\p{M}'’-]+/gu) ?? []));
+  return name.split(" ").every((part) => said.has(part) || said.has(`${part}'s`) || said.has(`${part}’s`));
+}
+
 /** A name is right when a voice has it, and that voice mostly speaks where the reference has that person speak. */
 function nameScore(
   references: References,
@@ -125,7 +132,9 @@ function nameScore(
   feedNames: readonly string[],
 ): EpisodeScore["names"] {
   const wrong: string[] = [];
-  const expected = Object.entries(references.voiceMap ?? {}).filter(([name]) => name !== "Ad");
+  const expected = Object.entries(references.voiceMap ?? {}).filter(
+    ([name]) => name !== "Ad" && isSaid(name, references.script),
+  );
   for (const [name, voice] of expected) {
     // Right is the script's spelling or the feed's.
     const spelt = asSpelt(name, feedNames);

@@ -22,6 +22,8 @@ export interface IndexedEpisode {
 
 export interface SearchFilters {
   feed?: string | undefined;
+  /** Any of these: what somebody may read. */
+  feeds?: readonly string[] | undefined;
   episode?: string | undefined;
   speaker?: string | undefined;
   kind?: Chunk["kind"] | undefined;
@@ -39,10 +41,15 @@ const SCHEMA = `
   CREATE VIRTUAL TABLE words USING fts5(text, content='', contentless_delete=1, tokenize='porter unicode61 remove_diacritics 2');
 `;
 
+/** Chunks from which on a word is too common to rank by. */
+const COMMON = 4000;
+
 /** The lexical half of an index generation, and the rows that both halves point to. */
 export class IndexDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** Chunks that hold a word, counted up to {@link COMMON}. A generation that is searched does not change. */
+  readonly #frequencies = new Map<string, number>();
 
   private constructor(db: DatabaseSync) {
     this.#db = db;
@@ -144,15 +151,43 @@ export class IndexDatabase {
     return (this.#get("SELECT count(*) AS count FROM chunks") as { count: number }).count;
   }
 
-  /** Rows by BM25, best first. */
+  /**
+   * Rows by BM25, best first. Words that stand in very many chunks cost much to rank by and tell little: they count
+   * only where no rarer word is in the query or finds anything; the newest chunks with all of them come first then.
+   */
   lexical(terms: readonly string[], filters: SearchFilters, limit: number): number[] {
     if (terms.length === 0) return [];
     const { where, values } = condition(filters);
-    const sql =
+    const rare = terms.filter((term) => !this.#isCommon(term));
+    const from =
       where === ""
-        ? "SELECT rowid AS row FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
-        : `SELECT words.rowid AS row FROM words JOIN chunks ON chunks.row = words.rowid WHERE words MATCH ? AND ${where} ORDER BY rank LIMIT ?`;
-    return (this.#all(sql, matchExpression(terms), ...values, limit) as { row: number }[]).map(({ row }) => row);
+        ? "FROM words WHERE words MATCH ?"
+        : `FROM words JOIN chunks ON chunks.row = words.rowid WHERE words MATCH ? AND ${where}`;
+    const find = (expression: string, order: string) =>
+      (
+        this.#all(`SELECT words.rowid AS row ${from} ORDER BY ${order} LIMIT ?`, expression, ...values, limit) as {
+          row: number;
+        }[]
+      ).map(({ row }) => row);
+    const ranked = rare.length === 0 ? [] : find(matchExpression(rare), "rank");
+    if (ranked.length > 0 || rare.length === terms.length) return ranked;
+    const common = terms.filter((term) => !rare.includes(term));
+    return find(matchExpression(common, "AND"), "words.rowid DESC");
+  }
+
+  #isCommon(term: string): boolean {
+    let count = this.#frequencies.get(term);
+    if (count === undefined) {
+      const found = this.#get(
+        "SELECT count(*) AS count FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)",
+        matchExpression([term]),
+        COMMON,
+      ) as { count: number };
+      count = found.count;
+      if (this.#frequencies.size > 20_000) this.#frequencies.clear();
+      this.#frequencies.set(term, count);
+    }
+    return count >= COMMON;
   }
 
   /** Which of these rows pass the filters. */
@@ -226,6 +261,7 @@ function condition(filters: SearchFilters): { where: string; values: string[] } 
     values.push(value);
   };
   add("chunks.feed = ?", filters.feed);
+  add("chunks.feed IN (SELECT value FROM json_each(?))", filters.feeds && JSON.stringify(filters.feeds));
   add("chunks.episode = ?", filters.episode);
   add("chunks.speaker = ? COLLATE NOCASE", filters.speaker);
   add("chunks.kind = ?", filters.kind);

@@ -27,9 +27,9 @@ export function queryTerms(query: string): string[] {
   return [...new Set(telling.length > 0 ? telling : words)].slice(0, 32);
 }
 
-/** FTS5 expression that matches any of the words. A query is data: each word is quoted. */
-export function matchExpression(terms: readonly string[]): string {
-  return terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(" OR ");
+/** FTS5 expression that matches any, or all, of the words. A query is data: each word is quoted. */
+export function matchExpression(terms: readonly string[], join: "OR" | "AND" = "OR"): string {
+  return terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(` ${join} `);
 }
 
 /** Code-point ranges of `text` that a query word, or a form of it, covers. */

@@ -30,11 +30,14 @@ export function rate(words: readonly DecodedWord[], spans: readonly SpeechSpan[]
   };
 }
 
+/** A decoder that is caught in a loop may say a sentence of this many words again and again. */
+const LONGEST_PHRASE = 40;
+
 /** Positions of words that repeat the phrase before them for at least the third time in a row. */
 export function loops(words: readonly DecodedWord[]): Set<number> {
   const looped = new Set<number>();
   const key = words.map((word) => word.text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, ""));
-  for (let length = 1; length <= 12; length++) {
+  for (let length = 1; length <= LONGEST_PHRASE; length++) {
     for (let start = length; start + length <= key.length; start++) {
       let copies = 0;
       while (start + (copies + 1) * length <= key.length && same(key, start + copies * length, start - length, length))

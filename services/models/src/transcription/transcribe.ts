@@ -2,6 +2,7 @@ import type { Pcm } from "../audio/pcm.ts";
 import { SAMPLE_RATE } from "../audio/pcm.ts";
 import type { DecodedSegment, DecodedWord, SpeechEngine } from "./engine.ts";
 import { gaps, loops, type Quality, rate } from "./quality.ts";
+import { segmentsOfWords, vote } from "./vote.ts";
 import { type DecodeWindow, packWindows, type SpeechSpan, speechSeconds, windowsByVoice } from "./windows.ts";
 
 export interface TranscribeOptions {
@@ -40,6 +41,8 @@ const LOW_CONFIDENCE = 0.84;
 const GAP_MS = 1500;
 /** A second decoding has to be this much better to replace the first. */
 const MARGIN = 1.05;
+/** Share of the best decoding's likely characters that another needs to have a vote. */
+const FAIR = 0.9;
 
 /** Speech that is decoded in one go, whisper.cpp's own loop moving its window through it. ms */
 const BLOCK_MS = 150_000;
@@ -53,7 +56,7 @@ interface Attempt {
  * Speech to text with times of the original audio. Speech is decoded in blocks of some minutes that begin
  * and end at pauses; then judged in windows of half a minute, cut at pauses and changes of voice. A window whose text is
  * too little, too unsure or in loops for its speech is decoded again: alone and without context (which makes the decoder
- * skip strange voices), and voice by voice; the likeliest text wins. What still has no words is decoded by itself, and
+ * skip strange voices), with names alone, and voice by voice; they vote word by word. What still has no words is decoded by itself, and
  * named as a doubt when even that gives none.
  */
 export async function transcribe(engine: SpeechEngine, pcm: Pcm, options: TranscribeOptions): Promise<Transcription> {
@@ -79,7 +82,7 @@ export async function transcribe(engine: SpeechEngine, pcm: Pcm, options: Transc
     let attempt = attempts[position] as Attempt;
     if (options.repair && isDoubtful(attempt, window, usual)) {
       repaired += speechSeconds(window.spans);
-      attempt = await decoder.repair(window, attempt, usual);
+      attempt = await decoder.repair(window, attempt);
     }
     doubts.push(...doubtsOf(attempt, window, usual));
     attempts[position] = attempt;
@@ -119,18 +122,28 @@ class WindowDecoder {
     return ofSegments(respread(segments, window.spans), window);
   }
 
-  /** Other ways to decode a window, each only while the best so far still looks wrong. */
-  async repair(window: DecodeWindow, first: Attempt, usual: number): Promise<Attempt> {
-    let best = first;
-    const consider = (candidate: Attempt) => {
-      if (candidate.quality.likely > best.quality.likely * MARGIN) best = candidate;
-    };
-    const settled = () =>
-      best.quality.confidence >= LOW_CONFIDENCE && best.quality.looped === 0 && best.quality.rate >= usual * LOW_RATE;
-    consider(await this.decode(window, undefined));
+  /**
+   * Decodes a doubtful window in other ways. The likeliest text is the frame; the others vote with it word by word,
+   * unless they say much less or run in circles.
+   */
+  async repair(window: DecodeWindow, first: Attempt): Promise<Attempt> {
+    const attempts = [first, await this.decode(window, undefined)];
+    if (this.#options.hints !== undefined) attempts.push(await this.decode(window, this.#options.hints));
     const voices = windowsByVoice(window);
-    if (!settled() && voices.length > 1) consider(await this.#pieces(window, voices));
-    return this.#fillGaps(window, best);
+    if (voices.length > 1) attempts.push(await this.#pieces(window, voices));
+    attempts.sort((a, b) => b.quality.likely - a.quality.likely);
+    const best = (
+      first.quality.likely * MARGIN > (attempts[0] as Attempt).quality.likely ? first : attempts[0]
+    ) as Attempt;
+    const voters = attempts.filter(
+      (attempt) =>
+        attempt === best || (attempt.quality.looped === 0 && attempt.quality.likely > best.quality.likely * FAIR),
+    );
+    if (voters.length < 3 || best.quality.looped > 0) return this.#fillGaps(window, best);
+    const words = vote(
+      [best, ...voters.filter((attempt) => attempt !== best)].map((attempt) => wordsOf(attempt.segments)),
+    );
+    return this.#fillGaps(window, ofSegments(segmentsOfWords(words, best.segments), window));
   }
 
   async #pieces(window: DecodeWindow, pieces: readonly DecodeWindow[]): Promise<Attempt> {

@@ -145,6 +145,22 @@ export const STAGES: readonly StageDescription[] = [
   },
 ];
 
+export type Tier = "simple" | "split";
+
+/** The stages of an episode as jobs, by tier: one job for all, or one for each pool (contracts.md, queues). */
+export const CHAIN_STAGES: Record<
+  Tier,
+  readonly { queue: "heavy" | "ingest" | "transcribe" | "enrich" | "index"; start: StageName; end: StageName }[]
+> = {
+  simple: [{ queue: "heavy", start: "rss_feed_fetch", end: "vector_indexing" }],
+  split: [
+    { queue: "ingest", start: "rss_feed_fetch", end: "media_download" },
+    { queue: "transcribe", start: "audio_preprocessing", end: "transcription" },
+    { queue: "enrich", start: "transcript_cleaning", end: "kg_extraction" },
+    { queue: "index", start: "vector_indexing", end: "vector_indexing" },
+  ],
+};
+
 /** Stages from `start` to `end`, both included. */
 export function stageRange(start: StageName | undefined, end: StageName | undefined): readonly StageDescription[] {
   const from = start === undefined ? 0 : STAGE_NAMES.indexOf(start);

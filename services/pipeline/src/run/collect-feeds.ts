@@ -11,7 +11,7 @@ import {
   writeFileAtomic,
 } from "@podcast/base";
 import { Corpus, type Episode, episodeKey, type Feed, feedKey, type Layout } from "@podcast/corpus";
-import { fetchFeed } from "../feeds/fetch-feed.ts";
+import { type FeedState, fetchFeed } from "../feeds/fetch-feed.ts";
 import type { FeedDocument, FeedItem } from "../feeds/parse-feed.ts";
 import { selectEpisodes } from "../feeds/select-episodes.ts";
 
@@ -22,6 +22,10 @@ export interface CollectedFeed {
   feed?: Feed;
   episodes: Episode[];
   error?: AppError;
+  /** The host says that nothing changed since the state that was given. */
+  notModified?: boolean;
+  /** What the next conditional reading has to name. */
+  state?: FeedState;
 }
 
 /** Address → key of the feeds that the corpus knows: a feed that moved keeps its key. */
@@ -35,12 +39,15 @@ export async function collectFeed(
   known: KnownFeeds,
   http: HttpClient,
   signal: AbortSignal,
+  state: FeedState = {},
 ): Promise<CollectedFeed> {
   const config: Config = { ...base, ...entry.overrides };
   const url = normalise(entry.url);
   try {
     const held = known.get(url);
-    const fetched = await fetchFeed(http, url, config, {}, signal);
+    const fetched = await fetchFeed(http, url, config, state, signal);
+    if (fetched.document === undefined && (state.etag || state.lastModified))
+      return { url, config, episodes: [], notModified: true, state };
     if (fetched.document === undefined) throw new AppError("FEED_INVALID", `${url} answered without a feed.`);
     const feed = describeFeed(fetched.document, url, fetched, held ?? byGuid(known, fetched.document.guid));
     await writeIfChanged(layout.feedFile(feed.key), feed);
@@ -51,7 +58,7 @@ export async function collectFeed(
       await writeIfChanged(layout.episode(feed.key, episode.key).metadata, episode);
       episodes.push(episode);
     }
-    return { url, config, feed, episodes };
+    return { url, config, feed, episodes, state: { etag: fetched.etag, lastModified: fetched.lastModified } };
   } catch (error) {
     if (signal.aborted) throw error;
     return { url, config, episodes: [], error: toAppError(error) };

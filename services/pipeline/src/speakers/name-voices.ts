@@ -101,6 +101,11 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
       if (!name || !isPersonName(name) || isShow(name, episode)) continue;
       const spelt = asSpelt(name, known);
       if ([...names].some(([voice, held]) => voice !== sentence.voice && sameName(held.name, spelt))) continue;
+      // "Thanks, Maya." where Maya is on record as the host names the host, whoever spoke next.
+      if (host !== undefined && !names.has(host) && hostOfRecord(episode).some((one) => sameName(one, spelt))) {
+        if (sentence.voice !== host || talkers.length === 2) claim(host, name, "addressed by name");
+        continue;
+      }
       const others = talkers.filter((voice) => voice.id !== sentence.voice && !names.has(voice.id));
       // The one addressed is who spoke just before or speaks next; with two at the table there is no other.
       const near = neighbour(said, position, sentence.voice);

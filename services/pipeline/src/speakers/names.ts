@@ -41,10 +41,7 @@ export function asSpelt(heard: string, known: readonly string[]): string {
   for (const name of known) {
     if (wordsOf(name).length < words.length - 1) continue;
     const target = wordsOf(name);
-    const score =
-      target.length === words.length || words.length > 1
-        ? likeness(soundOf(words.join("")), soundOf(target.join("")))
-        : 0;
+    const score = target.length === words.length || words.length > 1 ? soundsLike(words.join(""), target.join("")) : 0;
     // One word is heard: it may be the first of a name whose rest was garbled or left out.
     const first =
       words.length === 1 &&
@@ -74,6 +71,14 @@ function soundOf(text: string): string {
     .replace(/w/g, "v")
     .replace(/h/g, "")
     .replace(/(.)\1+/g, "$1");
+}
+
+/** Vowels are what decoders get wrong first: one frame of at least four consonants is nearly the same name. */
+function soundsLike(heard: string, name: string): number {
+  const [a, b] = [soundOf(heard), soundOf(name)];
+  const frame = (text: string) => text.replace(/[aeiou]/g, "");
+  const framed = frame(a).length >= 4 && frame(a) === frame(b) && a[0] === b[0] ? 0.75 : 0;
+  return Math.max(likeness(a, b), framed);
 }
 
 /** 1 minus the edit distance over the longer length. */

@@ -1,0 +1,13 @@
+import type { RouteGroup } from "../context.ts";
+import { adminRoutes } from "./admin.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { libraryRoutes } from "./library.ts";
+import { overlayRoutes } from "./overlays.ts";
+import { platformRoutes } from "./platform.ts";
+import { searchRoutes } from "./search.ts";
+
+/** Routes that a folder of files can answer. */
+export const LIBRARY_ROUTES: readonly RouteGroup[] = [healthRoutes, libraryRoutes, searchRoutes, eventRoutes];
+/** Routes that need the database. */
+export const PLATFORM_ROUTES: readonly RouteGroup[] = [platformRoutes, overlayRoutes, adminRoutes];

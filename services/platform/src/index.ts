@@ -1,0 +1,16 @@
+export * from "./auth/keys.ts";
+export * from "./auth/tokens.ts";
+export * from "./connect.ts";
+export * from "./database/database.ts";
+export { EmbeddedPostgres } from "./database/embedded.ts";
+export * as migrations from "./database/migrate.ts";
+export { TENANT_TABLES } from "./database/migrations/0005-library.ts";
+export * from "./database/schema.ts";
+export * from "./health/health.ts";
+export * from "./queue/index.ts";
+export * from "./repositories/cursor.ts";
+export * from "./repositories/episodes.ts";
+export * from "./repositories/feeds.ts";
+export * from "./repositories/jobs.ts";
+export * from "./repositories/projection.ts";
+export * from "./repositories/settings.ts";

@@ -1,0 +1,373 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import {
+  AppError,
+  type Config,
+  corpusDir,
+  HttpClient,
+  type Logger,
+  metrics,
+  resolveConfig,
+  toAppError,
+  VERSION,
+  writeJson,
+} from "@podcast/base";
+import { Corpus } from "@podcast/corpus";
+import { LanguageModel, ModelHub } from "@podcast/pipeline";
+import {
+  type ClaimedJob,
+  claimJob,
+  type Database,
+  finishJob,
+  JobWorker,
+  moveEpisode,
+  type QueueBackend,
+  readSettings,
+  renewLease,
+  timeoutOf,
+} from "@podcast/platform";
+import { sql } from "kysely";
+import { JOB_KINDS } from "./jobs/index.ts";
+import type { JobKind } from "./jobs/job.ts";
+import { smallerWhisper } from "./smaller-model.ts";
+
+export interface WorkerOptions {
+  /** Queue → jobs at once. */
+  queues: Record<string, number>;
+  config: Config;
+  /** Settings changed while running are read again for each job; without them the config stays as it is. */
+  reload?: ((settings: Record<string, unknown>) => Config) | undefined;
+  database: Database;
+  backend: QueueBackend;
+  logger: Logger;
+  id?: string;
+  /** Kinds of jobs instead of the real ones; for tests that need a fast stage behind the real interfaces. */
+  kinds?: ReadonlyMap<string, JobKind>;
+}
+
+interface Running {
+  job: ClaimedJob;
+  controller: AbortController;
+  stage: string | null;
+  share: number;
+  since: number;
+}
+
+const HEARTBEAT_MS = 5000;
+
+/**
+ * A pool's worker: takes jobs of its queues, runs them under a lease that it renews, and writes down how they ended.
+ * The database decides who has a job; the queue only wakes.
+ */
+export class Worker {
+  readonly id: string;
+  readonly #options: WorkerOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #workers: JobWorker[] = [];
+  readonly #controller = new AbortController();
+  readonly #http: HttpClient;
+  readonly #models: ModelHub;
+  readonly #corpus: Corpus;
+  #timer: NodeJS.Timeout | undefined;
+  #state: "starting" | "running" | "draining" | "stopped" = "starting";
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.id = options.id ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+    this.#http = new HttpClient({ allowHosts: options.config.allowHosts });
+    this.#corpus = new Corpus(corpusDir(options.config));
+    this.#models = new ModelHub({ config: options.config, logger: options.logger, signal: this.#controller.signal });
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+  get running(): number {
+    return this.#running.size;
+  }
+
+  async start(): Promise<void> {
+    await this.#options.backend.prepare();
+    await this.#sign();
+    for (const [queue, concurrency] of Object.entries(this.#options.queues)) {
+      const worker = new JobWorker(this.#options.backend, {
+        queue,
+        maxJobs: concurrency,
+        // What a job may take is decided per job, below; this bounds what got lost.
+        timeout: timeoutOf(queue, 12 * 3_600_000),
+        keepResult: 0,
+        maxTries: 1000,
+        graceMs: this.#options.config["worker.graceS"] * 1000,
+        logger: this.#options.logger,
+        functions: {
+          run: { keepResult: 0, run: (context, args: Message) => this.#take(args, context.signal) },
+        },
+      });
+      await worker.start();
+      this.#workers.push(worker);
+    }
+    this.#timer = setInterval(() => void this.#beat().catch((error) => this.#warn(error, "heartbeat")), HEARTBEAT_MS);
+    this.#state = "running";
+    await this.#sign();
+    this.#options.logger.info({ worker_id: this.id, queues: this.#options.queues }, "worker ready");
+  }
+
+  /** Takes nothing new, finishes what runs within the grace period, gives the rest back at its last finished stage. */
+  async stop(graceMs = this.#options.config["worker.graceS"] * 1000): Promise<void> {
+    if (this.#state === "stopped" || this.#state === "draining") return;
+    this.#state = "draining";
+    await this.#sign().catch(() => {});
+    const timer = setTimeout(() => {
+      for (const { controller } of this.#running.values()) controller.abort(new GiveBack());
+    }, graceMs);
+    await Promise.all(this.#workers.map((worker) => worker.stop(graceMs + 15_000)));
+    clearTimeout(timer);
+    clearInterval(this.#timer);
+    this.#controller.abort();
+    await this.#models.close();
+    await this.#http.destroy();
+    this.#state = "stopped";
+    await this.#options.database.db
+      .deleteFrom("workers")
+      .where("id", "=", this.id)
+      .execute()
+      .catch(() => {});
+  }
+
+  async #take(message: Message, given: AbortSignal): Promise<void> {
+    const { database, config } = this.#options;
+    const leaseS = config["platform.leaseS"];
+    const job = await claimJob(database.db, message.job, message, this.id, leaseS);
+    if (typeof job === "string") return;
+    const controller = new AbortController();
+    const running: Running = { job, controller, stage: null, share: 0, since: Date.now() };
+    this.#running.set(job.id, running);
+    // The queue's worker stops: the same as our own stop.
+    const giveBack = () => controller.abort(new GiveBack());
+    given.addEventListener("abort", giveBack, { once: true });
+    const logger = this.#options.logger.child({
+      correlation_id: job.correlation_id,
+      worker_id: this.id,
+      queue: job.queue,
+      job: job.id,
+    });
+    const stopTimer = metrics.queueSeconds.startTimer({ queue: job.queue });
+    try {
+      logger.info({ name: job.name, attempt: job.attempt, ...about(job) }, "job started");
+      await this.#run(job, running, logger);
+    } finally {
+      given.removeEventListener("abort", giveBack);
+      stopTimer();
+      this.#running.delete(job.id);
+      await this.#sign().catch(() => {});
+    }
+  }
+
+  async #run(job: ClaimedJob, running: Running, logger: Logger): Promise<void> {
+    const { database } = this.#options;
+    const { signal } = running.controller;
+    let timer: NodeJS.Timeout | undefined;
+    const languageModelCache = join(this.#corpus.layout.root, ".cache", "llm");
+    try {
+      const kind = (this.#options.kinds ?? JOB_KINDS).get(job.name);
+      if (kind === undefined) throw new AppError("INTERNAL", `No worker knows how to ${job.name}.`);
+      const config = await this.#configFor(job);
+      const audioMs = await this.#audioMs(job);
+      const limit = timeoutOf(job.queue, audioMs);
+      timer = setTimeout(
+        () =>
+          running.controller.abort(new AppError("JOB_TIMEOUT", `Not done within ${Math.round(limit / 60_000)} min.`)),
+        limit,
+      );
+      const models = config === this.#options.config ? this.#models : new ModelHub({ config, logger, signal });
+      try {
+        const done = await kind.run({
+          job,
+          workerId: this.id,
+          database,
+          corpus: this.#corpus,
+          config,
+          http: this.#http,
+          models,
+          languageModel: new LanguageModel(config, languageModelCache),
+          logger,
+          signal,
+          progress: (stage, share) => {
+            running.stage = stage;
+            running.share = share;
+            void this.#status(running).catch(() => {});
+          },
+        });
+        signal.throwIfAborted();
+        const held = await finishJob(
+          database.db,
+          job,
+          this.id,
+          { state: "done", ...(done.result ? { result: done.result } : {}) },
+          done.commit,
+        );
+        metrics.jobAttempts.inc({ queue: job.queue, outcome: held ? "done" : "lost" });
+        if (!held) metrics.leaseLost.inc();
+        logger.info({ seconds: (Date.now() - running.since) / 1000, ...about(job) }, "job done");
+      } finally {
+        if (models !== this.#models) await models.close();
+      }
+    } catch (raw) {
+      await this.#ended(job, running, signal.aborted ? signal.reason : raw, raw, logger);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #ended(job: ClaimedJob, running: Running, reason: unknown, raw: unknown, logger: Logger): Promise<void> {
+    const { database } = this.#options;
+    if (reason instanceof LeaseLost) {
+      metrics.leaseLost.inc();
+      metrics.jobAttempts.inc({ queue: job.queue, outcome: "lost" });
+      logger.warn("the lease ended while the job ran: somebody else has it");
+      return;
+    }
+    if (reason instanceof GiveBack) {
+      metrics.jobAttempts.inc({ queue: job.queue, outcome: "given_back" });
+      await finishJob(database.db, job, this.id, { state: "queued" });
+      logger.info("job given back: this worker stops");
+      return;
+    }
+    if (reason instanceof Cancelled) {
+      metrics.jobAttempts.inc({ queue: job.queue, outcome: "cancelled" });
+      await finishJob(database.db, job, this.id, { state: "cancelled" }, async (tx) => {
+        if (job.episode_key)
+          await moveEpisode(tx, job.episode_key, "cancelled", { jobId: job.id, correlationId: job.correlation_id });
+      });
+      logger.info("job cancelled");
+      return;
+    }
+    const error = toAppError(reason instanceof AppError ? reason : raw);
+    metrics.jobAttempts.inc({ queue: job.queue, outcome: "failed" });
+    logger.error(
+      { code: error.code, stage: running.stage, err: error.code === "INTERNAL" ? error : undefined },
+      error.message,
+    );
+    await finishJob(database.db, job, this.id, {
+      state: "failed",
+      error: { code: error.code, message: error.hint ? `${error.message} → ${error.hint}` : error.message },
+    });
+  }
+
+  /** The config of a job: what an admin changed meanwhile, then what the job itself says. */
+  async #configFor(job: ClaimedJob): Promise<Config> {
+    let config = this.#options.config;
+    const settings = this.#options.reload ? await readSettings(this.#options.database.db) : {};
+    if (this.#options.reload && Object.keys(settings).length > 0) config = this.#options.reload(settings);
+    const overrides = job.payload.overrides;
+    if (overrides !== undefined && typeof overrides === "object") {
+      const checked = resolveConfig({ env: {}, flags: overrides as Record<string, unknown> });
+      config = { ...config };
+      for (const key of Object.keys(overrides as object) as (keyof Config)[])
+        (config as Record<string, unknown>)[key] = checked.values[key];
+    }
+    if (job.payload.smaller_model === true)
+      config = { ...config, "transcription.model": smallerWhisper(config["transcription.model"]) };
+    return config;
+  }
+
+  async #audioMs(job: ClaimedJob): Promise<number> {
+    if (job.episode_key === null) return 0;
+    const row = await this.#options.database.db
+      .selectFrom("episodes")
+      .select("duration_ms")
+      .where("key", "=", job.episode_key)
+      .executeTakeFirst();
+    return row?.duration_ms ?? 3 * 3_600_000;
+  }
+
+  /** Renews the leases of all running jobs, and heeds what was asked meanwhile. */
+  async #beat(): Promise<void> {
+    const { database, config } = this.#options;
+    await Promise.all(
+      [...this.#running.values()].map(async ({ job, controller, stage, share }) => {
+        const answer = await renewLease(database.db, job, this.id, config["platform.leaseS"], { stage, share });
+        if (answer === "lost") controller.abort(new LeaseLost());
+        else if (answer === "cancel") controller.abort(new Cancelled());
+      }),
+    );
+    await this.#sign();
+    const wanted = await database.db
+      .selectFrom("queues")
+      .select(["name", "concurrency"])
+      .where("concurrency", "is not", null)
+      .execute();
+    for (const { name, concurrency } of wanted) {
+      const index = Object.keys(this.#options.queues).indexOf(name);
+      if (index >= 0 && concurrency !== null) (this.#workers[index] as JobWorker).concurrency = concurrency;
+    }
+  }
+
+  async #sign(): Promise<void> {
+    const current = JSON.stringify(
+      [...this.#running.values()].map(({ job, stage, share, since }) => ({
+        job: job.id,
+        queue: job.queue,
+        name: job.name,
+        episode: job.episode_key,
+        stage,
+        progress: share,
+        since: new Date(since).toISOString(),
+      })),
+    );
+    const row = { state: this.#state, current, heartbeat_at: sql<Date>`now()` };
+    await this.#options.database.db
+      .insertInto("workers")
+      .values({
+        id: this.id,
+        queues: Object.keys(this.#options.queues),
+        host: hostname(),
+        pid: process.pid,
+        version: VERSION,
+        ...row,
+      })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
+      .execute();
+  }
+
+  #last = 0;
+  /** The status file of contracts.md, and the database's progress, at most once a second. */
+  async #status(running: Running): Promise<void> {
+    if (Date.now() - this.#last < 1000) return;
+    this.#last = Date.now();
+    const { job, stage, share } = running;
+    await writeJson(join(this.#corpus.layout.root, ".pipeline_status", `${this.id}.json`), {
+      schema: 1,
+      worker: this.id,
+      job: job.id,
+      episode: job.episode_key,
+      stage,
+      progress: share,
+      updated: new Date().toISOString(),
+    });
+    await renewLease(this.#options.database.db, job, this.id, this.#options.config["platform.leaseS"], {
+      stage,
+      share,
+    });
+  }
+
+  #warn(error: unknown, what: string): void {
+    this.#options.logger.warn({ err: error }, `${what} failed`);
+  }
+}
+
+function about(job: ClaimedJob): Record<string, string> {
+  return { ...(job.episode_key ? { episode: job.episode_key } : {}), ...(job.feed_key ? { feed: job.feed_key } : {}) };
+}
+
+/** What a queue message says: which job, in which of its tries. */
+export interface Message {
+  job: string;
+  attempt: number;
+  crashes: number;
+}
+
+class GiveBack extends Error {}
+class LeaseLost extends Error {}
+class Cancelled extends Error {}
