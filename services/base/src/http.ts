@@ -102,6 +102,16 @@ export class HttpClient {
     throw new HttpError("HTTP_REDIRECTS", `${address} redirects more than ${this.#options.maxRedirects} times.`);
   }
 
+  /** POST of a text. Redirects are not followed: what was sent to one host is not for another. */
+  async post(address: string, body: string, options: RequestOptions = {}): Promise<void> {
+    const url = parse(address);
+    const deadline = options.totalMs === undefined ? undefined : AbortSignal.timeout(options.totalMs);
+    const signal = AbortSignal.any([options.signal, deadline].filter((one) => one !== undefined));
+    const response = await this.#fetch(url, this.#agentFor(url), options.headers ?? {}, signal, body);
+    await response.body?.cancel();
+    if (!response.ok) throw statusError(url, response);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#guarded.close(), this.#trusted.close()]);
   }
@@ -111,10 +121,17 @@ export class HttpClient {
     await Promise.all([this.#guarded.destroy(), this.#trusted.destroy()]);
   }
 
-  async #fetch(url: URL, dispatcher: Agent, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+  async #fetch(
+    url: URL,
+    dispatcher: Agent,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+    body?: string,
+  ): Promise<Response> {
     try {
       return await undiciFetch(url, {
         dispatcher,
+        ...(body === undefined ? {} : { method: "POST", body }),
         redirect: "manual",
         signal,
         headers: { "user-agent": this.#options.userAgent, accept: "*/*", ...headers },

@@ -1,6 +1,18 @@
 export * from "./artifacts/check-graph.ts";
 export * from "./artifacts/schemas.ts";
 export * from "./digest/build-digest.ts";
+export * from "./digest/cluster.ts";
+export {
+  composeDigest,
+  type DigestEpisode,
+  type DigestInsight,
+  type DigestItem,
+  type DigestMaterial,
+  DigestPreferences,
+  key as digestItemKey,
+  TenantDigest,
+  tenantDigestText,
+} from "./digest/tenant-digest.ts";
 export * from "./exchange/import-peer.ts";
 export * from "./exchange/opml.ts";
 export * from "./exchange/rows.ts";

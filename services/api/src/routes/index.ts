@@ -1,5 +1,6 @@
 import type { RouteGroup } from "../context.ts";
 import { adminRoutes } from "./admin.ts";
+import { digestRoutes } from "./digest.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import { libraryRoutes } from "./library.ts";
@@ -10,4 +11,4 @@ import { searchRoutes } from "./search.ts";
 /** Routes that a folder of files can answer. */
 export const LIBRARY_ROUTES: readonly RouteGroup[] = [healthRoutes, libraryRoutes, searchRoutes, eventRoutes];
 /** Routes that need the database. */
-export const PLATFORM_ROUTES: readonly RouteGroup[] = [platformRoutes, overlayRoutes, adminRoutes];
+export const PLATFORM_ROUTES: readonly RouteGroup[] = [platformRoutes, overlayRoutes, digestRoutes, adminRoutes];
