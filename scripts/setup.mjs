@@ -90,6 +90,20 @@ export const PROGRAMS = {
     needed: false,
     present: () => existsSync("/usr/include/faiss/Index.h"),
   },
+  redis: {
+    name: "redis-server",
+    packages: ["redis-server"],
+    why: "the queue is tested on a Redis of the tests' own",
+    needed: true,
+    present: () => has("redis-server"),
+  },
+  postgres: {
+    name: "PostgreSQL",
+    packages: ["postgresql"],
+    why: "migrations are tested on the oldest version that is promised",
+    needed: false,
+    present: () => existsSync("/usr/lib/postgresql"),
+  },
   git: {
     name: "git",
     packages: ["git"],

@@ -10,7 +10,15 @@ if (!["all", "fast", "services", "docker"].includes(tier)) {
   say(`There is no tier ${tier}: use fast, services or docker, or none for all.`);
   process.exit(2);
 }
-installPrograms([PROGRAMS.ffmpeg, PROGRAMS.compiler, PROGRAMS.pip, PROGRAMS.git, PROGRAMS.faiss]);
+installPrograms([
+  PROGRAMS.ffmpeg,
+  PROGRAMS.compiler,
+  PROGRAMS.pip,
+  PROGRAMS.git,
+  PROGRAMS.faiss,
+  PROGRAMS.redis,
+  PROGRAMS.postgres,
+]);
 installPackages();
 
 const node = pinnedNode();

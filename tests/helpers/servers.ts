@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, rm } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -78,6 +79,31 @@ async function answers(port: number): Promise<void> {
   throw new Error(`nothing answers on port ${port}`);
 }
 
+/** A Postgres on a port that it keeps, to be killed and started again. */
+export async function startSturdyPostgres(): Promise<TestServer> {
+  const folder = tempFolder("sturdy");
+  await chmod(folder, 0o711);
+  const port = await freePort();
+  const data = join(folder, "postgres");
+  let server = await EmbeddedPostgres.start(data, silentLogger(), { port });
+  const owner = Database.connect(server.url, "owner", { max: 1 });
+  await migrations.upgrade(owner, server.url);
+  await owner.close();
+  return {
+    url: server.url,
+    pid: () => server.pid,
+    kill: () => server.kill(),
+    restart: async () => {
+      await server.kill();
+      server = await EmbeddedPostgres.start(data, silentLogger(), { port });
+    },
+    stop: async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 export interface TestDatabase {
   url: string;
   app: Database;
@@ -104,6 +130,57 @@ export async function startDatabase(migrate = true): Promise<TestDatabase> {
     stop: async () => {
       await Promise.all([app.close(), system.close(), owner.close()]);
       await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Debian's own Postgres, where it is installed: the oldest version that we promise to run on. */
+export async function startDebianPostgres(): Promise<{ url: string; stop: () => Promise<void> } | undefined> {
+  const root = "/usr/lib/postgresql";
+  const version = existsSync(root) ? readdirSync(root).sort((a, b) => Number(a) - Number(b))[0] : undefined;
+  if (version === undefined) return undefined;
+  const folder = tempFolder("debian-postgres");
+  await chmod(folder, 0o711);
+  const data = join(folder, "data");
+  await mkdir(data);
+  const isRoot = process.getuid?.() === 0;
+  const identity = isRoot
+    ? { uid: Number(execFileSync("id", ["-u", "postgres"])), gid: Number(execFileSync("id", ["-g", "postgres"])) }
+    : {};
+  if (identity.uid !== undefined) await chown(data, identity.uid, identity.gid as number);
+  const bin = join(root, version, "bin");
+  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "podcast", "-A", "trust", "-E", "UTF8", "--locale=C"], {
+    ...identity,
+    cwd: folder,
+    stdio: "ignore",
+  });
+  const port = await freePort();
+  const child = spawn(join(bin, "postgres"), ["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", ""], {
+    ...identity,
+    cwd: folder,
+    stdio: "ignore",
+  });
+  await answers(port);
+  const url = `postgres://podcast:secret@127.0.0.1:${port}/postgres`;
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const probe = Database.connect(url, "owner", { max: 1 });
+    const ok = await probe.ping().then(
+      () => true,
+      () => false,
+    );
+    await probe.close();
+    if (ok) break;
+    if (Date.now() > deadline) throw new Error("Debian's Postgres does not start");
+    await sleep(50);
+  }
+  return {
+    url,
+    stop: async () => {
+      const closed = once(child, "close");
+      child.kill("SIGINT");
+      await closed;
       await rm(folder, { recursive: true, force: true });
     },
   };

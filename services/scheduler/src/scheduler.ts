@@ -5,8 +5,8 @@ import {
   buryJob,
   createJob,
   type Database,
+  dispatched,
   dueFeeds,
-  forgetOldDispatches,
   JobClient,
   MAX_ATTEMPTS,
   markDispatched,
@@ -15,6 +15,7 @@ import {
   type QueueBackend,
   queueStats,
   reclaimLost,
+  redispatch,
   scheduleRetry,
   type Tx,
   unadvanced,
@@ -38,7 +39,8 @@ export interface SchedulerOptions {
 /** One number for all schedulers of a database: whoever holds this lock leads. */
 const LEADER_LOCK = 7_130_451;
 const LEADER_RETRY_MS = 3000;
-const REDISPATCH_S = 60;
+/** A message that was sent so long ago is in the store, or lost. */
+const SENT_S = 5;
 const BATCH = 200;
 
 /**
@@ -176,7 +178,7 @@ export class Scheduler {
       metrics.leaseLost.inc();
       this.#options.logger.warn({ job: id, state }, "a worker was lost; its job is taken back");
     }
-    await forgetOldDispatches(database.db, REDISPATCH_S);
+    await this.#findLostMessages();
     await this.#dispatch();
     await this.#measure();
   }
@@ -356,6 +358,17 @@ export class Scheduler {
         ),
       );
       if (jobs.length < BATCH) return;
+    }
+  }
+
+  /** The database says how many messages wait; where the queue's store has fewer, some were lost. */
+  async #findLostMessages(): Promise<void> {
+    const { database, logger } = this.#options;
+    for (const { queue, count } of await dispatched(database.db, SENT_S)) {
+      const { waiting, deferred } = await this.#jobs.counts(queue);
+      if (waiting + deferred >= count) continue;
+      const again = await redispatch(database.db, queue, SENT_S);
+      logger.warn({ queue, waiting, expected: count, again }, "messages of a queue were lost; its jobs are sent again");
     }
   }
 

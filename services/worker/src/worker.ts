@@ -107,7 +107,9 @@ export class Worker {
       await worker.start();
       this.#workers.push(worker);
     }
-    this.#timer = setInterval(() => void this.#beat().catch((error) => this.#warn(error, "heartbeat")), HEARTBEAT_MS);
+    // Two beats may be lost before the lease ends.
+    const every = Math.min(HEARTBEAT_MS, (this.#options.config["platform.leaseS"] * 1000) / 3);
+    this.#timer = setInterval(() => void this.#beat().catch((error) => this.#warn(error, "heartbeat")), every);
     this.#state = "running";
     await this.#sign();
     this.#options.logger.info({ worker_id: this.id, queues: this.#options.queues }, "worker ready");

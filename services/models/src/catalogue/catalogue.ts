@@ -81,6 +81,7 @@ export const CATALOGUE: readonly ModelEntry[] = [
       convert: "ctranslate2-whisper",
     },
   ]),
+  whisper("tiny-q5_1", "Whisper tiny, many languages, quantised", 32_152_673, 300, "many"),
   whisper("base-q5_1", "Whisper base, many languages, quantised", 59_710_611, 500, "many", [
     mirror("whisper/ggml-base-q5_1.bin", "6b0be17f6bae2c1eb0e72c0d3ea6d9f116f47a403bf5ef7e35bd9dda4f81b1dd"),
   ]),

@@ -42,7 +42,7 @@ const GAP_MS = 1500;
 /** A second decoding has to be this much better to replace the first. */
 const MARGIN = 1.05;
 /** Share of the best decoding's likely characters that another needs to have a vote. */
-const FAIR = 0.9;
+const FAIR = 0.8;
 
 /** Speech that is decoded in one go, whisper.cpp's own loop moving its window through it. ms */
 const BLOCK_MS = 150_000;

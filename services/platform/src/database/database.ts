@@ -56,8 +56,14 @@ export class Database {
     return performance.now() - started;
   }
 
+  /** Waits for queries that run; a session that somebody still holds does not hold up the end. */
   async close(): Promise<void> {
-    await this.db.destroy();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 5000);
+    });
+    await Promise.race([this.db.destroy(), late]);
+    clearTimeout(timer);
   }
 }
 

@@ -36,7 +36,7 @@ export class EmbeddedPostgres {
    * Starts the cluster in `folder`, making it first where there is none. Throws DATABASE_START when it does not answer,
    * CONFIG_INVALID where another account cannot reach the folder.
    */
-  static async start(folder: string, logger: Logger): Promise<EmbeddedPostgres> {
+  static async start(folder: string, logger: Logger, options: { port?: number } = {}): Promise<EmbeddedPostgres> {
     const data = resolve(folder);
     const programs = await binaries();
     const identity = await account(data);
@@ -48,7 +48,7 @@ export class EmbeddedPostgres {
     if (fresh) await initialise(programs, data, secretFile, identity);
     const password = (await readFile(secretFile, "utf8")).trim();
     await stopLeftOver(data, logger);
-    const port = await freePort();
+    const port = options.port ?? (await freePort());
     const child = spawn(
       programs.postgres,
       [
@@ -102,6 +102,15 @@ export class EmbeddedPostgres {
     const timer = setTimeout(() => this.#child.kill("SIGQUIT"), 20_000);
     await closed;
     clearTimeout(timer);
+  }
+
+  /** Ends the server as a crash would, with its sessions. */
+  async kill(): Promise<void> {
+    if (this.#ended) return;
+    const closed = once(this.#child, "close");
+    // Its sessions notice the postmaster's death and end, too.
+    this.#child.kill("SIGKILL");
+    await closed;
   }
 
   get pid(): number {

@@ -118,7 +118,8 @@ export class JobClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
+    const late = new Promise<void>((resolve) => setTimeout(resolve, 3000).unref());
+    await Promise.race([Promise.all([...this.#queues.values()].map((queue) => queue.close().catch(() => {}))), late]);
   }
 }
 

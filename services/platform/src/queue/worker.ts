@@ -166,15 +166,16 @@ export class JobWorker {
     if (this.#worker === undefined || this.#stopping) return;
     this.#stopping = true;
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await this.#worker.pause(true);
+    await within(STORE_MS, this.#worker.pause(true));
     const idle = Promise.allSettled([...this.#running.values()].map(({ done }) => done));
     const timer = new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref());
     await Promise.race([idle, timer]);
     for (const { controller } of this.#running.values()) controller.abort(new GiveBack());
     await idle;
-    await this.#worker.close();
-    await (await this.#client.bull(controlName(this.#queue)).getJob("health"))?.remove().catch(() => {});
-    await this.#client.close();
+    await within(STORE_MS, this.#worker.close());
+    const unsign = async () => (await this.#client.bull(controlName(this.#queue)).getJob("health"))?.remove();
+    await within(STORE_MS, unsign());
+    await within(STORE_MS, this.#client.close());
     await this.#options.onShutdown?.();
   }
 
@@ -333,6 +334,18 @@ export class JobWorker {
       if (await control.getJob(id)) controller.abort(new JobError("aborted", "Aborted"));
     }
   }
+}
+
+/** Longest wait for the queue's store at the end, milliseconds: one that is down must not keep us. */
+const STORE_MS = 3000;
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => {}), late]);
+  clearTimeout(timer);
 }
 
 class GiveBack extends Error {

@@ -127,12 +127,21 @@ export async function markDispatched(db: Db, ids: readonly string[]): Promise<vo
     .execute();
 }
 
-/** Waiting jobs whose message may have been lost (a flushed Redis): they are sent again; an id waits only once. */
-export async function forgetOldDispatches(db: Db, olderThanS: number): Promise<number> {
+/** Waiting jobs by queue whose message should be in the queue's store for a while now. */
+export async function dispatched(db: Db, olderThanS: number): Promise<{ queue: string; count: number }[]> {
+  const { rows } = await sql<{ queue: string; count: number }>`
+    SELECT queue, count(*)::int AS count FROM jobs
+    WHERE state = 'queued' AND enqueued_at < now() - make_interval(secs => ${olderThanS}) GROUP BY queue`.execute(db);
+  return rows;
+}
+
+/** Messages of a queue were lost (a flushed Redis): its waiting jobs are sent again; an id waits only once. */
+export async function redispatch(db: Db, queue: string, olderThanS: number): Promise<number> {
   const { numUpdatedRows } = await db
     .updateTable("jobs")
     .set({ enqueued_at: null })
     .where("state", "=", "queued")
+    .where("queue", "=", queue)
     .where("enqueued_at", "<", sql<Date>`now() - make_interval(secs => ${olderThanS})`)
     .executeTakeFirst();
   return Number(numUpdatedRows);
