@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { CORE_SCHEMA, load } from "js-yaml";
 import { AppError } from "./errors.ts";
 import { type Config, SETTINGS, type Setting, type SettingKey } from "./settings.ts";
@@ -65,6 +65,7 @@ export function resolveConfig(layers: ConfigLayers): ResolvedConfig {
       problems.push(`${name}: no such variable (unknown names that begin with PODCAST_ are refused)`);
     }
   }
+  if (sources.dataDir === "default") values.dataDir = defaultDataDir();
   const feeds = readFeeds(rawFeeds, problems);
   if (problems.length > 0) {
     throw new AppError(
@@ -76,6 +77,20 @@ export function resolveConfig(layers: ConfigLayers): ResolvedConfig {
     );
   }
   return { values: values as Config, sources: sources as Record<SettingKey, Source>, feeds };
+}
+
+const SYSTEM_DATA_DIR = "/var/lib/podcast-appliance";
+
+/**
+ * `./data`; for root in a folder that other accounts cannot enter, a folder of the system: the database runs as an
+ * account of its own.
+ */
+function defaultDataDir(): string {
+  if (process.getuid?.() !== 0) return SETTINGS.dataDir.default;
+  for (let folder = resolve("."); ; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return SYSTEM_DATA_DIR;
+    if (folder === dirname(folder)) return SETTINGS.dataDir.default;
+  }
 }
 
 /** Folder of the corpus. */

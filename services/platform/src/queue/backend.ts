@@ -94,6 +94,8 @@ export class QueueBackend {
           options: `-c search_path=${QUEUE_SCHEMA}`,
         });
         this.#pool.on("error", () => {});
+        // Every queue on it listens for errors of its own.
+        this.#pool.setMaxListeners(100);
       }
       return this.#pool;
     }
