@@ -1,5 +1,5 @@
 /**
- * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe]`. Prints ratios and
+ * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe cluster queue api]`. Prints ratios and
  * figures; nothing here is a test.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -8,13 +8,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exactSearch, MetricKind } from "usearch";
 import { runProgram, silentLogger } from "../../services/base/src/index.ts";
-import { type Chunk, type IndexSource, Layout, Searcher, updateIndex } from "../../services/corpus/src/index.ts";
+import {
+  type Chunk,
+  clusterVectors,
+  type IndexSource,
+  Layout,
+  Searcher,
+  updateIndex,
+} from "../../services/corpus/src/index.ts";
 import { builtWhisper, Pcm, startSpeechEngine, transcribe, VoiceActivity } from "../../services/models/src/index.ts";
 import { runTextStages } from "../../services/pipeline/src/index.ts";
 import { FIXTURES, MODEL_CACHE, MODELS, tempFolder } from "../helpers/environment.ts";
 import { podcast, WITHOUT_MODELS } from "../helpers/podcast.ts";
 
-const BENCHMARKS: Record<string, () => Promise<void>> = { search, rerun, text, transcribe: transcription };
+const BENCHMARKS: Record<string, () => Promise<void>> = {
+  search,
+  rerun,
+  text,
+  transcribe: transcription,
+  cluster,
+  queue: () => import("./queue.ts").then((one) => one.queueThroughput()),
+  api: () => import("./api.ts").then((one) => one.apiLoad()),
+};
 const asked = process.argv.slice(2);
 for (const [name, run] of Object.entries(BENCHMARKS)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
@@ -101,6 +116,33 @@ async function search(): Promise<void> {
     `hybrid search: p50 ${p50.toFixed(1)} ms, p95 ${p95.toFixed(1)} ms; exact scan of the vectors alone: p50 ${scan.toFixed(1)} ms; ratio ${(scan / p50).toFixed(1)}`,
   );
   rmSync(folder, { recursive: true });
+}
+
+/** Story clusters over 3,200 vectors, against the bare look-up of neighbours that they need. */
+async function cluster(): Promise<void> {
+  let state = 3;
+  const random = () => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return state / 2147483648;
+  };
+  const unit = (raw: Float32Array) => {
+    const length = Math.hypot(...raw);
+    return raw.map((value) => value / length);
+  };
+  const centres = Array.from({ length: 400 }, () => Float32Array.from({ length: 384 }, () => random() - 0.5));
+  const vectors = Array.from({ length: 3200 }, (_, i) =>
+    unit((centres[i % 400] as Float32Array).map((value) => value + (random() - 0.5) * 0.5)),
+  );
+  const all = new Float32Array(3200 * 384);
+  for (const [position, vector] of vectors.entries()) all.set(vector, position * 384);
+  const bare = performance.now();
+  exactSearch(all, all, 384, 9, MetricKind.Cos, 1);
+  const neighbours = (performance.now() - bare) / 1000;
+  const started = performance.now();
+  const groups = clusterVectors(vectors);
+  console.log(
+    `3,200 vectors: ${groups.length} clusters in ${((performance.now() - started) / 1000).toFixed(2)} s; their neighbours alone ${neighbours.toFixed(2)} s`,
+  );
 }
 
 /** A second run over 1,000 episodes of which none changed; the baseline reads the same files and nothing else. */
