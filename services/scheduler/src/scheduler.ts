@@ -58,6 +58,7 @@ export class Scheduler {
   #woken = false;
   #loop: Promise<void> | undefined;
   #lastSlow = 0;
+  #lastLook = 0;
   #lastDigest: Date | undefined;
 
   constructor(options: SchedulerOptions) {
@@ -167,8 +168,11 @@ export class Scheduler {
     this.#woken = false;
     const { database } = this.#options;
     await this.#advance();
-    await this.#startPending();
-    await wakeRetries(database.db);
+    if (Date.now() - this.#lastLook > 200) {
+      this.#lastLook = Date.now();
+      await this.#startPending();
+      await wakeRetries(database.db);
+    }
     await this.#dispatch();
     if (Date.now() - this.#lastSlow < 1000) return;
     this.#lastSlow = Date.now();
@@ -348,15 +352,15 @@ export class Scheduler {
         database.db,
         jobs.map((job) => job.id),
       );
-      await Promise.all(
-        jobs.map((job) =>
-          this.#jobs.enqueue(
-            "run",
-            { job: job.id, attempt: job.attempt, crashes: job.crashes },
-            { queue: job.queue, jobId: `${job.id}:${job.attempt}:${job.crashes}`, expires: 7 * 86_400_000 },
-          ),
-        ),
-      );
+      for (const [queue, own] of Map.groupBy(jobs, (job) => job.queue))
+        await this.#jobs.enqueueMany(
+          "run",
+          queue,
+          own.map((job) => ({
+            id: `${job.id}:${job.attempt}:${job.crashes}`,
+            args: { job: job.id, attempt: job.attempt, crashes: job.crashes },
+          })),
+        );
       if (jobs.length < BATCH) return;
     }
   }

@@ -126,6 +126,7 @@ export class Worker {
     await Promise.all(this.#workers.map((worker) => worker.stop(graceMs + 15_000)));
     clearTimeout(timer);
     clearInterval(this.#timer);
+    clearTimeout(this.#signing);
     this.#controller.abort();
     await this.#models.close();
     await this.#http.destroy();
@@ -162,7 +163,7 @@ export class Worker {
       given.removeEventListener("abort", giveBack);
       stopTimer();
       this.#running.delete(job.id);
-      await this.#sign().catch(() => {});
+      this.#signSoon();
     }
   }
 
@@ -304,6 +305,16 @@ export class Worker {
       const index = Object.keys(this.#options.queues).indexOf(name);
       if (index >= 0 && concurrency !== null) (this.#workers[index] as JobWorker).concurrency = concurrency;
     }
+  }
+
+  #signing: NodeJS.Timeout | undefined;
+  /** Short jobs come many a second: the table of workers need not follow each. */
+  #signSoon(): void {
+    if (this.#state === "draining" || this.#state === "stopped") return;
+    this.#signing ??= setTimeout(() => {
+      this.#signing = undefined;
+      void this.#sign().catch(() => {});
+    }, 500);
   }
 
   async #sign(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Database, decodeCursor, encodeCursor, type Principal } from "@podcast/platform";
+import { type Database, type Db, decodeCursor, encodeCursor, type Principal } from "@podcast/platform";
 import { type SqlBool, sql } from "kysely";
 import type {
   EpisodeItem,
@@ -16,6 +16,7 @@ import type {
 /** The library of a tenant: row-level security and the entitlement view decide what it sees. */
 export class PostgresLibrary implements Library {
   readonly #database: Database;
+  readonly #counts = new EpisodeCounts();
 
   constructor(database: Database) {
     this.#database = database;
@@ -40,20 +41,21 @@ export class PostgresLibrary implements Library {
     principal: Principal,
     by: { key?: string; q?: string | undefined; after?: (string | number)[] | undefined; limit: number },
   ): Promise<FeedItem[]> {
-    return this.#database.asTenant(principal.tenantId, async (tx) => {
+    return this.#database.readAs(principal.tenantId, async (tx) => {
       const { rows } = await sql<Record<string, never>>`
         SELECT f.key, f.title, f.url, f.description, f.author, f.language, f.link, f.image, f.categories, f.enabled_for_all,
           f.last_polled_at, f.next_poll_at, f.error_code, f.error,
-          EXISTS (SELECT FROM subscriptions s WHERE s.feed_key = f.key AND s.tenant_id = app_tenant()) AS subscribed,
-          (SELECT count(*)::int FROM episodes e WHERE e.feed_key = f.key) AS episodes,
-          (SELECT count(*)::int FROM episodes e WHERE e.feed_key = f.key AND e.state = 'done') AS done
+          EXISTS (SELECT FROM subscriptions s WHERE s.feed_key = f.key AND s.tenant_id = app_tenant()) AS subscribed
         FROM feeds f
         WHERE f.key IN (SELECT key FROM readable_feeds)
           ${by.key === undefined ? sql`` : sql`AND (f.key = ${by.key} OR f.aliases @> ARRAY[${by.key}]::text[])`}
           ${by.q ? sql`AND f.title ILIKE ${like(by.q)}` : sql``}
           ${by.after ? sql`AND (lower(f.title), f.key) > (${by.after[0]}, ${by.after[1]})` : sql``}
         ORDER BY lower(f.title), f.key LIMIT ${by.limit}`.execute(tx);
-      return rows.map(feedItem);
+      const counts = await this.#counts.of(tx);
+      return rows.map((row) =>
+        feedItem({ ...row, ...(counts.get(String(row.key)) ?? { episodes: 0, done: 0 }) } as never),
+      );
     });
   }
 
@@ -88,7 +90,7 @@ export class PostgresLibrary implements Library {
     conditions: readonly ReturnType<typeof sql<SqlBool>>[],
     limit: number,
   ): Promise<EpisodeItem[]> {
-    return this.#database.asTenant(principal.tenantId, async (tx) => {
+    return this.#database.readAs(principal.tenantId, async (tx) => {
       const { rows } = await sql<Record<string, never>>`
         WITH page AS MATERIALIZED (
           SELECT e.* FROM episodes e
@@ -108,7 +110,7 @@ export class PostgresLibrary implements Library {
   }
 
   async readable(principal: Principal): Promise<ReadonlySet<string>> {
-    const rows = await this.#database.asTenant(principal.tenantId, (tx) =>
+    const rows = await this.#database.readAs(principal.tenantId, (tx) =>
       tx.selectFrom("readable_feeds").select("key").execute(),
     );
     return new Set(rows.map((row) => row.key));
@@ -116,7 +118,7 @@ export class PostgresLibrary implements Library {
 
   async insights(principal: Principal, query: InsightQuery): Promise<Page<InsightItem>> {
     const after = query.cursor ? decodeCursor(query.cursor, ["number", "string", "string"]) : undefined;
-    return this.#database.asTenant(principal.tenantId, async (tx) => {
+    return this.#database.readAs(principal.tenantId, async (tx) => {
       const { rows } = await sql<InsightItem & { published: Date }>`
         WITH page AS MATERIALIZED (
           SELECT i.*, e.title AS episode_title, e.feed_key, e.published
@@ -147,7 +149,7 @@ export class PostgresLibrary implements Library {
   }
 
   async graph(principal: Principal, query: GraphQuery): Promise<Neighbourhood> {
-    return this.#database.asTenant(principal.tenantId, async (tx) => {
+    return this.#database.readAs(principal.tenantId, async (tx) => {
       const readable = sql`SELECT e.key FROM episodes e WHERE e.feed_key IN (SELECT key FROM readable_feeds)`;
       let wanted: string[];
       if (query.node === undefined) {
@@ -184,16 +186,35 @@ export class PostgresLibrary implements Library {
     });
   }
 
-  async #together(
-    tx: Parameters<Parameters<Database["asTenant"]>[1]>[0],
-    ids: string[],
-  ): Promise<Neighbourhood["edges"]> {
+  async #together(tx: Db, ids: string[]): Promise<Neighbourhood["edges"]> {
     const { rows } = await sql<Neighbourhood["edges"][number]>`
       SELECT 'TOGETHER' AS type, a.id AS source, b.id AS target, count(*)::float AS weight
       FROM kg_nodes a JOIN kg_nodes b ON b.episode_key = a.episode_key AND b.id > a.id
       WHERE a.id = ANY(${ids}::text[]) AND b.id = ANY(${ids}::text[])
       GROUP BY a.id, b.id ORDER BY count(*) DESC, a.id, b.id LIMIT 2000`.execute(tx);
     return rows;
+  }
+}
+
+const COUNTS_MS = 1000;
+
+/** Episodes of each feed: the catalogue's figures, the same for everybody; counted at most once a second. */
+class EpisodeCounts {
+  #at = 0;
+  #counts: Promise<Map<string, { episodes: number; done: number }>> | undefined;
+
+  of(db: Db): Promise<Map<string, { episodes: number; done: number }>> {
+    if (this.#counts === undefined || Date.now() - this.#at > COUNTS_MS) {
+      this.#at = Date.now();
+      this.#counts = sql<{ feed_key: string; episodes: number; done: number }>`
+        SELECT feed_key, count(*)::int AS episodes, count(*) FILTER (WHERE state = 'done')::int AS done FROM episodes GROUP BY feed_key`
+        .execute(db)
+        .then(({ rows }) => new Map(rows.map(({ feed_key, ...counts }) => [feed_key, counts])));
+      this.#counts.catch(() => {
+        this.#counts = undefined;
+      });
+    }
+    return this.#counts;
   }
 }
 

@@ -23,23 +23,20 @@ export class Database {
   readonly pool: pg.Pool;
   readonly role: DatabaseRole;
 
-  private constructor(pool: pg.Pool, role: DatabaseRole) {
-    this.pool = pool;
+  readonly #url: string;
+  readonly #options: PoolOptions;
+  #readers: Db | undefined;
+
+  private constructor(url: string, role: DatabaseRole, options: PoolOptions) {
+    this.#url = url;
+    this.#options = options;
     this.role = role;
-    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+    this.pool = openPool(url, role, options);
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.pool }) });
   }
 
-  static connect(url: string, role: DatabaseRole, options: { max?: number; name?: string } = {}): Database {
-    const pool = new pg.Pool({
-      connectionString: role === "owner" ? url : urlAs(url, role),
-      max: options.max ?? 10,
-      application_name: `podcast ${options.name ?? role}`,
-      connectionTimeoutMillis: 10_000,
-      idleTimeoutMillis: 30_000,
-    });
-    // A connection that dies while it is idle is replaced by the next query; without a listener it would end the process.
-    pool.on("error", () => {});
-    return new Database(pool, role);
+  static connect(url: string, role: DatabaseRole, options: PoolOptions = {}): Database {
+    return new Database(url, role, options);
   }
 
   /** Runs as one tenant: row-level security shows its rows and no others. */
@@ -47,6 +44,20 @@ export class Database {
     return this.db.transaction().execute(async (tx) => {
       await sql`SELECT set_config('app.tenant_id', ${tenantId}, true)`.execute(tx);
       return work(tx);
+    });
+  }
+
+  /**
+   * Reads as one tenant, outside of a transaction: half the round trips. Its connections are a pool of their own, on
+   * which nothing runs before the tenant is set.
+   */
+  readAs<T>(tenantId: string, work: (db: Db) => Promise<T>): Promise<T> {
+    this.#readers ??= new Kysely<Tables>({
+      dialect: new PostgresDialect({ pool: openPool(this.#url, this.role, this.#options) }),
+    });
+    return this.#readers.connection().execute(async (connection) => {
+      await sql`SELECT set_config('app.tenant_id', ${tenantId}, false)`.execute(connection);
+      return work(connection);
     });
   }
 
@@ -62,9 +73,29 @@ export class Database {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, 5000);
     });
-    await Promise.race([this.db.destroy(), late]);
+    await Promise.race([Promise.all([this.db.destroy(), this.#readers?.destroy()]), late]);
     clearTimeout(timer);
   }
+}
+
+export interface PoolOptions {
+  max?: number;
+  name?: string;
+}
+
+function openPool(url: string, role: DatabaseRole, options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: role === "owner" ? url : urlAs(url, role),
+    max: options.max ?? 10,
+    application_name: `podcast ${options.name ?? role}`,
+    // Our queries take a millisecond or two; compiling them would take more.
+    options: "-c jit=off",
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+  });
+  // A connection that dies while it is idle is replaced by the next query; without a listener it would end the process.
+  pool.on("error", () => {});
+  return pool;
 }
 
 /** Password of a service role: derived from the owner's, so that one secret is enough. */

@@ -103,6 +103,29 @@ export class JobClient {
     return new JobHandle(this, queueName, id);
   }
 
+  /**
+   * Queues many at once, without asking what became of each: an id that waits or runs already is left as it is, and
+   * nothing is kept of what has ended.
+   */
+  async enqueueMany(name: string, queueName: string, jobs: readonly { id: string; args: unknown }[]): Promise<void> {
+    const now = Date.now();
+    await this.bull(queueName).addBulk(
+      jobs.map(({ id, args }) => ({
+        name,
+        data: {
+          id,
+          args,
+          nonce: id,
+          enqueuedAt: now,
+          expiresAt: now + 7 * EXPIRES_MS,
+          firstTry: 1,
+          keepResultS: 0,
+        } satisfies Envelope,
+        opts: { jobId: encodeId(id), attempts: 1, removeOnComplete: true, removeOnFail: true },
+      })),
+    );
+  }
+
   job(id: string, queue = DEFAULT_QUEUE): JobHandle {
     return new JobHandle(this, queue, id);
   }

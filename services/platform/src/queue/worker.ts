@@ -263,6 +263,7 @@ export class JobWorker {
       );
     }
     this.counts.complete++;
+    if (keep === 0) return null;
     await job.updateData({
       ...envelope,
       keepResultS: keep,

@@ -42,31 +42,20 @@ export const MAX_ATTEMPTS = 3;
 
 /** Creates a job, or returns the open one that does the same. */
 export async function createJob(db: Db | Tx, job: NewJob): Promise<{ id: string; created: boolean }> {
-  const row = await db
-    .insertInto("jobs")
-    .values({
-      queue: job.queue,
-      name: job.name,
-      dedupe: job.dedupe,
-      episode_key: job.episodeKey ?? null,
-      feed_key: job.feedKey ?? null,
-      tenant_id: job.tenantId ?? null,
-      start_stage: job.startStage ?? null,
-      end_stage: job.endStage ?? null,
-      chain: job.chain ?? true,
-      correlation_id: job.correlationId,
-      requested_by: job.requestedBy,
-      payload: JSON.stringify(job.payload ?? {}),
-    })
-    .onConflict((conflict) =>
-      conflict.column("dedupe").where("state", "in", ["queued", "running", "retrying"]).doNothing(),
+  const { rows } = await sql<{ id: string }>`
+    WITH job AS (
+      INSERT INTO jobs (queue, name, dedupe, episode_key, feed_key, tenant_id, start_stage, end_stage, chain, correlation_id, requested_by, payload)
+      VALUES (${job.queue}, ${job.name}, ${job.dedupe}, ${job.episodeKey ?? null}, ${job.feedKey ?? null}, ${job.tenantId ?? null}::uuid,
+        ${job.startStage ?? null}, ${job.endStage ?? null}, ${job.chain ?? true}, ${job.correlationId}, ${job.requestedBy},
+        ${JSON.stringify(job.payload ?? {})}::jsonb)
+      ON CONFLICT (dedupe) WHERE state IN ('queued', 'running', 'retrying') DO NOTHING
+      RETURNING id, episode_key, correlation_id
+    ), noted AS (
+      INSERT INTO job_events (job_id, episode_key, kind, to_state, correlation_id)
+      SELECT id, episode_key, 'job', 'queued', correlation_id FROM job
     )
-    .returning("id")
-    .executeTakeFirst();
-  if (row !== undefined) {
-    await event(db, row.id, job.episodeKey, "job", null, "queued", { correlationId: job.correlationId });
-    return { id: row.id, created: true };
-  }
+    SELECT id FROM job`.execute(db);
+  if (rows[0] !== undefined) return { id: rows[0].id, created: true };
   const open = await db
     .selectFrom("jobs")
     .select("id")
@@ -158,40 +147,31 @@ export async function claimJob(
   workerId: string,
   leaseS: number,
 ): Promise<ClaimedJob | "stale" | "paused"> {
-  return db.transaction().execute(async (tx) => {
-    const job = await tx.selectFrom("jobs").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
-    if (
-      job === undefined ||
-      job.state !== "queued" ||
-      job.attempt !== version.attempt ||
-      job.crashes !== version.crashes
+  // One statement: taking a job is what every stage waits for.
+  const { rows } = await sql<ClaimedJob>`
+    WITH job AS (
+      UPDATE jobs SET state = 'running', worker_id = ${workerId}, started_at = now(), finished_at = NULL, progress = 0,
+        lease_until = now() + make_interval(secs => ${leaseS})
+      WHERE id = ${id}::uuid AND state = 'queued' AND attempt = ${version.attempt} AND crashes = ${version.crashes}
+        AND NOT EXISTS (SELECT FROM queues q WHERE q.name = jobs.queue AND q.paused)
+      RETURNING *
+    ), noted AS (
+      INSERT INTO job_events (job_id, episode_key, kind, from_state, to_state, worker_id, correlation_id)
+      SELECT id, episode_key, 'job', 'queued', 'running', ${workerId}, correlation_id FROM job
     )
-      return "stale";
-    const paused = await tx
-      .selectFrom("queues")
-      .select("name")
-      .where("name", "=", job.queue)
-      .where("paused", "=", true)
-      .executeTakeFirst();
-    if (paused) {
-      await tx.updateTable("jobs").set({ enqueued_at: null }).where("id", "=", id).execute();
-      return "paused";
-    }
-    await tx
-      .updateTable("jobs")
-      .set({
-        state: "running",
-        worker_id: workerId,
-        started_at: sql<Date>`now()`,
-        finished_at: null,
-        progress: 0,
-        lease_until: sql<Date>`now() + make_interval(secs => ${leaseS})`,
-      })
-      .where("id", "=", id)
-      .execute();
-    await event(tx, id, job.episode_key, "job", "queued", "running", { workerId, correlationId: job.correlation_id });
-    return job;
-  });
+    SELECT * FROM job`.execute(db);
+  const job = rows[0];
+  if (job !== undefined) return job;
+  // A queue that was paused meanwhile: the job waits for its next message.
+  const { numUpdatedRows } = await db
+    .updateTable("jobs")
+    .set({ enqueued_at: null })
+    .where("id", "=", id)
+    .where("state", "=", "queued")
+    .where("attempt", "=", version.attempt)
+    .where("crashes", "=", version.crashes)
+    .executeTakeFirst();
+  return Number(numUpdatedRows) > 0 ? "paused" : "stale";
 }
 
 /** Prolongs a lease and tells how far the work is. `lost`: somebody else may have the job; stop. */
@@ -231,34 +211,27 @@ export async function finishJob(
   },
   more?: (tx: Tx) => Promise<void>,
 ): Promise<boolean> {
+  const back = end.state === "queued";
+  const statement = sql<{ id: string }>`
+    WITH job AS (
+      UPDATE jobs SET state = ${end.state}, lease_until = NULL, error_code = ${end.error?.code ?? null},
+        error = ${end.error?.message.slice(0, 2000) ?? null}, result = ${end.result ? JSON.stringify(end.result) : null}::jsonb,
+        progress = ${end.state === "done" ? sql`1` : sql`progress`},
+        -- What nothing follows is looked at no more.
+        advanced = ${end.state === "done"} AND NOT chain,
+        ${back ? sql`worker_id = NULL, enqueued_at = NULL, started_at = NULL` : sql`finished_at = now()`}
+      WHERE id = ${job.id}::uuid AND worker_id = ${workerId} AND crashes = ${job.crashes} AND state = 'running'
+      RETURNING id, episode_key, stage, correlation_id
+    ), noted AS (
+      INSERT INTO job_events (job_id, episode_key, kind, from_state, to_state, stage, worker_id, correlation_id, detail)
+      SELECT id, episode_key, 'job', 'running', ${end.state}, stage, ${workerId}, correlation_id,
+        ${JSON.stringify(end.error ? { code: end.error.code } : {})}::jsonb FROM job
+    )
+    SELECT id FROM job`;
+  if (more === undefined) return (await statement.execute(db)).rows.length > 0;
   return db.transaction().execute(async (tx) => {
-    const row = await tx
-      .updateTable("jobs")
-      .set({
-        state: end.state,
-        lease_until: null,
-        error_code: end.error?.code ?? null,
-        error: end.error?.message.slice(0, 2000) ?? null,
-        ...(end.state === "queued"
-          ? { worker_id: null, enqueued_at: null, started_at: null }
-          : { finished_at: sql<Date>`now()`, advanced: false }),
-        ...(end.state === "done" ? { progress: 1 } : {}),
-        ...(end.result ? { result: JSON.stringify(end.result) } : {}),
-      })
-      .where("id", "=", job.id)
-      .where("worker_id", "=", workerId)
-      .where("crashes", "=", job.crashes)
-      .where("state", "=", "running")
-      .returning(["episode_key", "correlation_id", "stage"])
-      .executeTakeFirst();
-    if (row === undefined) return false;
-    await event(tx, job.id, row.episode_key, "job", "running", end.state, {
-      workerId,
-      stage: row.stage,
-      correlationId: row.correlation_id,
-      detail: end.error ? { code: end.error.code } : {},
-    });
-    await more?.(tx);
+    if ((await statement.execute(tx)).rows.length === 0) return false;
+    await more(tx);
     return true;
   });
 }
