@@ -51,6 +51,7 @@ export function createLogger(options: LoggerOptions): Logger {
     {
       level: lowest,
       base: options.fields ?? {},
+      ...(options.loki === undefined ? {} : { mixin: structuredMetadata }),
       redact: { paths: SECRETS, censor: "[masked]" },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -64,6 +65,16 @@ export function silentLogger(): Logger {
   return pino({ level: "silent" });
 }
 
+const METADATA = ["correlation_id", "worker_id", "queue", "job", "episode", "feed", "stage", "run_id"];
+
+/** Ids of a line, apart, for Loki's structured metadata. */
+function structuredMetadata(line: object, _level: number, logger: Logger): object {
+  const all: Record<string, unknown> = { ...logger.bindings(), ...line };
+  return {
+    meta: Object.fromEntries(METADATA.filter((name) => typeof all[name] === "string").map((name) => [name, all[name]])),
+  };
+}
+
 /** Sends lines to Loki: few labels; ids are structured metadata, as a label each would be a stream of its own. */
 function toLoki(host: string, fields: Record<string, string>): DestinationStream {
   return pino.transport({
@@ -72,10 +83,10 @@ function toLoki(host: string, fields: Record<string, string>): DestinationStream
       host,
       batching: { interval: 1 },
       labels: { service: fields.service ?? "podcast", env: process.env.NODE_ENV ?? "production", stream: "stderr" },
-      propsToLabels: ["level"],
+      levelMap: { trace: "debug", debug: "debug", info: "info", warn: "warning", error: "error", fatal: "critical" },
       structuredMetaKey: "meta",
       silenceErrors: true,
-      replaceTimestamp: false,
+      replaceTimestamp: true,
     },
   });
 }

@@ -97,7 +97,9 @@ export async function runEpisode(
       return outcome;
     }
   }
-  if (!context.config["media.keep"]) await dropTransient(files.mediaDir);
+  // A range that ends before the words leaves the audio for whoever makes them.
+  if (!context.config["media.keep"] && range.some((stage) => stage.name === "transcription"))
+    await dropTransient(files.mediaDir);
   return outcome;
 }
 
