@@ -41,7 +41,14 @@ export function asSpelt(heard: string, known: readonly string[]): string {
   for (const name of known) {
     if (wordsOf(name).length < words.length - 1) continue;
     const target = wordsOf(name);
-    const score = target.length === words.length || words.length > 1 ? soundsLike(words.join(""), target.join("")) : 0;
+    const [heardAsOne, asOne] = [words.join(""), target.join("")];
+    // Two names may be heard as one word ("Prioner" for "Priya Nair"): then only the consonants can tell.
+    const score =
+      target.length === words.length || words.length > 1
+        ? soundsLike(heardAsOne, asOne)
+        : sameFrame(heardAsOne, asOne)
+          ? 0.75
+          : 0;
     // One word is heard: it may be the first of a name whose rest was garbled or left out.
     const first =
       words.length === 1 &&
@@ -73,12 +80,15 @@ function soundOf(text: string): string {
     .replace(/(.)\1+/g, "$1");
 }
 
-/** Vowels are what decoders get wrong first: one frame of at least four consonants is nearly the same name. */
 function soundsLike(heard: string, name: string): number {
+  return Math.max(likeness(soundOf(heard), soundOf(name)), sameFrame(heard, name) ? 0.75 : 0);
+}
+
+/** Vowels are what decoders get wrong first: one frame of at least four consonants is nearly the same name. */
+function sameFrame(heard: string, name: string): boolean {
   const [a, b] = [soundOf(heard), soundOf(name)];
   const frame = (text: string) => text.replace(/[aeiou]/g, "");
-  const framed = frame(a).length >= 4 && frame(a) === frame(b) && a[0] === b[0] ? 0.75 : 0;
-  return Math.max(likeness(a, b), framed);
+  return frame(a).length >= 4 && frame(a) === frame(b) && a[0] === b[0];
 }
 
 /** 1 minus the edit distance over the longer length. */
