@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Config, type Logger, toAppError } from "@podcast/base";
-import { type Database, EmbeddedPostgres, QueueBackend } from "@podcast/platform";
+import { type Database, EmbeddedPostgres, endAllLeases, QueueBackend } from "@podcast/platform";
 import { Scheduler } from "@podcast/scheduler";
 import { Worker } from "@podcast/worker";
 import { adminKey, connectDatabases, migrate, queueCheck, type RunningApi, startApi } from "./platform.ts";
@@ -47,6 +47,7 @@ export async function startBox(
     });
     started.push({ name: "api", stop: () => api.close() });
     await backend.prepare();
+    await endAllLeases(databases.system.db);
     const scheduler = new Scheduler({
       config,
       database: databases.system,

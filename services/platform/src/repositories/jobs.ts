@@ -236,6 +236,16 @@ export async function finishJob(
   });
 }
 
+/** Ends every lease: for a box, whose workers have all died with it, so that nothing waits for a lease to run out. */
+export async function endAllLeases(db: Db): Promise<void> {
+  await db
+    .updateTable("jobs")
+    .set({ lease_until: sql<Date>`now() - interval '1 second'` })
+    .where("state", "=", "running")
+    .execute();
+  await db.deleteFrom("workers").execute();
+}
+
 /** Jobs whose worker has not renewed its lease: they wait again, or fail when that happened too often. */
 export async function reclaimLost(db: Db): Promise<{ id: string; state: string }[]> {
   return db.transaction().execute(async (tx) => {
