@@ -100,7 +100,8 @@ export function nameVoices(said: readonly SaidSentence[], episode: Episode, pres
       const name = pattern.exec(text)?.[1];
       if (!name || !isPersonName(name) || isShow(name, episode)) continue;
       const spelt = asSpelt(name, known);
-      if ([...names].some(([voice, held]) => voice !== sentence.voice && sameName(held.name, spelt))) continue;
+      // Whoever has the name already is meant, also where a slip in the turns lets the voice speak to itself.
+      if ([...names.values()].some((held) => sameName(held.name, spelt))) continue;
       // "Thanks, Maya." where Maya is on record as the host names the host, whoever spoke next.
       if (host !== undefined && !names.has(host) && hostOfRecord(episode).some((one) => sameName(one, spelt))) {
         if (sentence.voice !== host || talkers.length === 2) claim(host, name, "addressed by name");

@@ -1,5 +1,6 @@
+import type { Episode } from "@podcast/corpus";
 import { describe, expect, it } from "vitest";
-import { asSpelt } from "./names.ts";
+import { asSpelt, metadataNames } from "./names.ts";
 
 describe("asSpelt", () => {
   it("takes the feed's spelling where a name sounds like it", () => {
@@ -13,5 +14,17 @@ describe("asSpelt", () => {
   it("leaves what is another name", () => {
     expect(asSpelt("Daniel", ["Priya Nair"])).toBe("Daniel");
     expect(asSpelt("Marco Silva", ["Maya Koster"])).toBe("Marco Silva");
+  });
+});
+
+describe("metadataNames", () => {
+  it("leaves out what somebody is before who it is", () => {
+    const episode = {
+      people: [],
+      feed_people: [],
+      title: "On-Call",
+      description: "SRE Priya Nair explains alert hygiene.",
+    };
+    expect(metadataNames(episode as unknown as Episode)).toEqual(["Priya Nair"]);
   });
 });

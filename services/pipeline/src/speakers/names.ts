@@ -28,7 +28,11 @@ export function metadataNames(episode: Episode): string[] {
   const pattern =
     /(?:(?:Dr|Prof|Mr|Mrs|Ms|Sir)\. )?\p{Lu}[\p{L}\p{M}'’-]+(?: (?:(?:de|van|von|der|den|da|di|la|le|el|al|bin) )?\p{Lu}[\p{L}\p{M}'’-]+){1,3}/gu;
   for (const source of [episode.description ?? "", episode.title]) {
-    for (const match of source.slice(0, 4000).matchAll(pattern)) if (isPersonName(match[0])) names.push(match[0]);
+    for (const [match] of source.slice(0, 4000).matchAll(pattern)) {
+      // "SRE Priya Nair": what she is, then who.
+      const name = match.replace(/^(?:\p{Lu}{2,5} )+(?=\S+ \S)/u, "");
+      if (isPersonName(name)) names.push(name);
+    }
   }
   return [...new Set(names)];
 }
