@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Config, HttpClient, Logger } from "@podcast/base";
 import type { Corpus } from "@podcast/corpus";
 import type { Check, Database, Principal, Role } from "@podcast/platform";
-import type { FastifyInstance, FastifyRequest, RawServerDefault } from "fastify";
+import type { FastifyInstance, RawServerDefault } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Library } from "./library/library.ts";
 import type { SearchService } from "./search-service.ts";
@@ -61,8 +61,4 @@ declare module "fastify" {
     admin?: boolean;
     audit?: boolean;
   }
-}
-
-export function principalOf(request: FastifyRequest): Principal {
-  return request.principal;
 }

@@ -400,6 +400,21 @@ export class Scheduler {
         ),
       )
       .where((eb) => eb.exists(eb.selectFrom("episodes").select("key").where("state", "=", "done")))
+      // The very first waits until what there is has been processed: a digest of half a library helps nobody.
+      .where((eb) =>
+        eb.or([
+          eb.exists(eb.selectFrom("digests").select("id").whereRef("digests.tenant_id", "=", "tenants.id")),
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom("jobs")
+                .select("id")
+                .where("name", "=", "process_episode")
+                .where("state", "in", ["queued", "running", "retrying"]),
+            ),
+          ),
+        ]),
+      )
       .execute();
     for (const { id } of tenants)
       await createJob(database.db, {

@@ -8,7 +8,6 @@ import {
   HttpClient,
   type Logger,
   metrics,
-  resolveConfig,
   toAppError,
   VERSION,
   writeJson,
@@ -54,6 +53,14 @@ interface Running {
   since: number;
 }
 
+/** A config and the models that are loaded for it. */
+interface SetUp {
+  config: Config;
+  models: ModelHub;
+  /** Jobs that use it now. */
+  users: number;
+}
+
 const HEARTBEAT_MS = 5000;
 
 /**
@@ -67,7 +74,7 @@ export class Worker {
   readonly #workers: JobWorker[] = [];
   readonly #controller = new AbortController();
   readonly #http: HttpClient;
-  readonly #models: ModelHub;
+  readonly #setUps = new Map<string, SetUp>();
   readonly #corpus: Corpus;
   #timer: NodeJS.Timeout | undefined;
   #state: "starting" | "running" | "draining" | "stopped" = "starting";
@@ -77,16 +84,11 @@ export class Worker {
     this.id = options.id ?? `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
     this.#http = new HttpClient({ allowHosts: options.config.allowHosts });
     this.#corpus = new Corpus(corpusDir(options.config));
-    this.#models = new ModelHub({ config: options.config, logger: options.logger, signal: this.#controller.signal });
   }
 
   get state(): string {
     return this.#state;
   }
-  get running(): number {
-    return this.#running.size;
-  }
-
   async start(): Promise<void> {
     await this.#options.backend.prepare();
     await this.#sign();
@@ -128,7 +130,7 @@ export class Worker {
     clearInterval(this.#timer);
     clearTimeout(this.#signing);
     this.#controller.abort();
-    await this.#models.close();
+    await Promise.all([...this.#setUps.values()].map(({ models }) => models.close()));
     await this.#http.destroy();
     this.#state = "stopped";
     await this.#options.database.db
@@ -171,11 +173,13 @@ export class Worker {
     const { database } = this.#options;
     const { signal } = running.controller;
     let timer: NodeJS.Timeout | undefined;
+    let setUp: SetUp | undefined;
     const languageModelCache = join(this.#corpus.layout.root, ".cache", "llm");
     try {
       const kind = (this.#options.kinds ?? JOB_KINDS).get(job.name);
       if (kind === undefined) throw new AppError("INTERNAL", `No worker knows how to ${job.name}.`);
-      const config = await this.#configFor(job);
+      setUp = await this.#setUpFor(job);
+      const { config, models } = setUp;
       const audioMs = await this.#audioMs(job);
       const limit = timeoutOf(job.queue, audioMs);
       timer = setTimeout(
@@ -183,43 +187,39 @@ export class Worker {
           running.controller.abort(new AppError("JOB_TIMEOUT", `Not done within ${Math.round(limit / 60_000)} min.`)),
         limit,
       );
-      const models = config === this.#options.config ? this.#models : new ModelHub({ config, logger, signal });
-      try {
-        const done = await kind.run({
-          job,
-          workerId: this.id,
-          database,
-          corpus: this.#corpus,
-          config,
-          http: this.#http,
-          models,
-          languageModel: new LanguageModel(config, languageModelCache),
-          logger,
-          signal,
-          progress: (stage, share) => {
-            running.stage = stage;
-            running.share = share;
-            void this.#status(running).catch(() => {});
-          },
-        });
-        signal.throwIfAborted();
-        const held = await finishJob(
-          database.db,
-          job,
-          this.id,
-          { state: "done", ...(done.result ? { result: done.result } : {}) },
-          done.commit,
-        );
-        metrics.jobAttempts.inc({ queue: job.queue, outcome: held ? "done" : "lost" });
-        if (!held) metrics.leaseLost.inc();
-        logger.info({ seconds: (Date.now() - running.since) / 1000, ...about(job) }, "job done");
-      } finally {
-        if (models !== this.#models) await models.close();
-      }
+      const done = await kind.run({
+        job,
+        workerId: this.id,
+        database,
+        corpus: this.#corpus,
+        config,
+        http: this.#http,
+        models,
+        languageModel: new LanguageModel(config, languageModelCache),
+        logger,
+        signal,
+        progress: (stage, share) => {
+          running.stage = stage;
+          running.share = share;
+          void this.#status(running).catch(() => {});
+        },
+      });
+      signal.throwIfAborted();
+      const held = await finishJob(
+        database.db,
+        job,
+        this.id,
+        { state: "done", ...(done.result ? { result: done.result } : {}) },
+        done.commit,
+      );
+      metrics.jobAttempts.inc({ queue: job.queue, outcome: held ? "done" : "lost" });
+      if (!held) metrics.leaseLost.inc();
+      logger.info({ seconds: (Date.now() - running.since) / 1000, ...about(job) }, "job done");
     } catch (raw) {
       await this.#ended(job, running, signal.aborted ? signal.reason : raw, raw, logger);
     } finally {
       clearTimeout(timer);
+      if (setUp) setUp.users--;
     }
   }
 
@@ -258,21 +258,29 @@ export class Worker {
     });
   }
 
-  /** The config of a job: what an admin changed meanwhile, then what the job itself says. */
-  async #configFor(job: ClaimedJob): Promise<Config> {
-    let config = this.#options.config;
+  /**
+   * Config and models of a job: what an admin changed meanwhile counts, and memory that was too small. Models stay
+   * loaded as long as the settings stay the same; those of other settings go when nobody uses them any more.
+   */
+  async #setUpFor(job: ClaimedJob): Promise<SetUp> {
     const settings = this.#options.reload ? await readSettings(this.#options.database.db) : {};
-    if (this.#options.reload && Object.keys(settings).length > 0) config = this.#options.reload(settings);
-    const overrides = job.payload.overrides;
-    if (overrides !== undefined && typeof overrides === "object") {
-      const checked = resolveConfig({ env: {}, flags: overrides as Record<string, unknown> });
-      config = { ...config };
-      for (const key of Object.keys(overrides as object) as (keyof Config)[])
-        (config as Record<string, unknown>)[key] = checked.values[key];
+    const smaller = job.payload.smaller_model === true;
+    const name = JSON.stringify([settings, smaller]);
+    let setUp = this.#setUps.get(name);
+    if (setUp === undefined) {
+      let config = this.#options.reload?.(settings) ?? this.#options.config;
+      if (smaller) config = { ...config, "transcription.model": smallerWhisper(config["transcription.model"]) };
+      const { logger } = this.#options;
+      setUp = { config, models: new ModelHub({ config, logger, signal: this.#controller.signal }), users: 0 };
+      this.#setUps.set(name, setUp);
     }
-    if (job.payload.smaller_model === true)
-      config = { ...config, "transcription.model": smallerWhisper(config["transcription.model"]) };
-    return config;
+    setUp.users++;
+    for (const [other, held] of this.#setUps) {
+      if (held.users > 0) continue;
+      this.#setUps.delete(other);
+      await held.models.close();
+    }
+    return setUp;
   }
 
   async #audioMs(job: ClaimedJob): Promise<number> {

@@ -1,20 +1,7 @@
 import { AppError, ERRORS, toAppError } from "@podcast/base";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { hasZodFastifySchemaValidationErrors, isResponseSerializationError } from "fastify-type-provider-zod";
-import { z } from "zod";
 import type { Api } from "../context.ts";
-
-/** An error as every route answers it: RFC 9457 with our stable code. */
-export const Problem = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  code: z.string(),
-  detail: z.string(),
-  hint: z.string().optional(),
-  correlation_id: z.string(),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-});
 
 const TITLES: Record<number, string> = {
   400: "Bad request",
@@ -90,6 +77,7 @@ function clean(message: string): string {
   return message.replace(/(?:\/[\w.-]+){2,}/g, "…").slice(0, 300);
 }
 
+/** An error as every route answers it: RFC 9457 with our stable code. */
 export function send(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,5 +1,8 @@
 import type { RouteGroup } from "../context.ts";
-import { adminRoutes } from "./admin.ts";
+import { accessRoutes } from "./admin/access.ts";
+import { configRoutes } from "./admin/config.ts";
+import { jobRoutes } from "./admin/jobs.ts";
+import { queueRoutes } from "./admin/queues.ts";
 import { digestRoutes } from "./digest.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -11,4 +14,12 @@ import { searchRoutes } from "./search.ts";
 /** Routes that a folder of files can answer. */
 export const LIBRARY_ROUTES: readonly RouteGroup[] = [healthRoutes, libraryRoutes, searchRoutes, eventRoutes];
 /** Routes that need the database. */
-export const PLATFORM_ROUTES: readonly RouteGroup[] = [platformRoutes, overlayRoutes, digestRoutes, adminRoutes];
+export const PLATFORM_ROUTES: readonly RouteGroup[] = [
+  platformRoutes,
+  overlayRoutes,
+  digestRoutes,
+  queueRoutes,
+  jobRoutes,
+  configRoutes,
+  accessRoutes,
+];

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { AppError } from "@podcast/base";
 import { opmlFeeds } from "@podcast/corpus";
 import { CHAIN_STAGES, isStageName, STAGE_NAMES } from "@podcast/pipeline/plan";
@@ -428,8 +427,4 @@ function addressOf(text: string): string {
     .replace(/^feed:(?:\/\/)?(?=https?:)/i, "")
     .replace(/^feed:\/\//i, "http://");
   return /^[a-z][a-z0-9+.-]*:/i.test(bare) ? bare : `https://${bare}`;
-}
-
-export function newCorrelationId(): string {
-  return randomUUID();
 }

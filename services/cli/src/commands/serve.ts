@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { AppError, EXIT } from "@podcast/base";
+import { EXIT } from "@podcast/base";
 import { databaseUrl, QueueBackend, queueUrl } from "@podcast/platform";
 import { Scheduler } from "@podcast/scheduler";
 import { Command } from "commander";
@@ -108,8 +108,4 @@ function announce(address: string): void {
 export function stopped(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-export function usage(message: string, hint: string): AppError {
-  return new AppError("USAGE", message, { hint });
 }

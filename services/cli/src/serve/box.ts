@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Config, type Logger, toAppError } from "@podcast/base";
-import { type Database, EmbeddedPostgres, endAllLeases, QueueBackend } from "@podcast/platform";
+import { EmbeddedPostgres, endAllLeases, QueueBackend } from "@podcast/platform";
 import { Scheduler } from "@podcast/scheduler";
 import { Worker } from "@podcast/worker";
 import { adminKey, connectDatabases, migrate, queueCheck, type RunningApi, startApi } from "./platform.ts";
@@ -78,5 +78,3 @@ export async function startBox(
     throw toAppError(error);
   }
 }
-
-export type { Database };

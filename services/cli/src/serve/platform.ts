@@ -27,8 +27,6 @@ import { Corpus, type Embed } from "@podcast/corpus";
 import { ModelHub } from "@podcast/pipeline";
 import { type Check, Database, diskCheck, migrations, type QueueBackend } from "@podcast/platform";
 
-export type Service = "api" | "worker" | "scheduler" | "box";
-
 /** The logger of a long-lived process: its lines carry the service, and go to Loki as well where one is set. */
 export function serviceLogger(config: Config, service: string, fields: Record<string, string> = {}): Logger {
   return createLogger({

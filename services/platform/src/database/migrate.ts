@@ -40,11 +40,6 @@ export async function status(owner: Database): Promise<readonly MigrationInfo[]>
   return migrator(owner).getMigrations();
 }
 
-/** True when nothing is left to run. */
-export async function isCurrent(owner: Database): Promise<boolean> {
-  return (await status(owner)).every((one) => one.executedAt !== undefined);
-}
-
 async function run(
   owner: Database,
   work: (migrator: Migrator) => ReturnType<Migrator["migrateToLatest"]>,

@@ -12,8 +12,6 @@ export const DEFAULT_CONCURRENCY: Record<QueueName, number> = {
   digest: 1,
 };
 
-export const SIMPLE_QUEUES: readonly QueueName[] = ["ingest", "heavy", "projection", "digest"];
-
 const MINUTE = 60_000;
 
 /** Longest run of a job, milliseconds; transcription gets more with the length of its audio. */

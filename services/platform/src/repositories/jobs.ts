@@ -399,7 +399,7 @@ export async function retryDead(db: Db, which: { jobId?: string; queue?: string 
         .set({
           state: "queued",
           attempt: 1,
-          crashes: sql<number>`crashes + 1`,
+          crashes: 0,
           advanced: false,
           enqueued_at: null,
           finished_at: null,

@@ -1,52 +1,33 @@
 import type { Database } from "../database/database.ts";
+import type { Tables } from "../database/schema.ts";
+
+/** A row without what all rows of an episode share. */
+type Own<T extends keyof Tables, More extends string = never> = Omit<Tables[T], "episode_key" | "fingerprint" | More>;
+type Graph<T extends "kg_nodes" | "kg_edges", More extends string = never> = Own<T, "properties" | More> & {
+  properties: Record<string, unknown>;
+};
 
 /** Rows of one episode, as files say. */
-export interface EpisodeRows {
+export interface ProjectionRows {
   episodeKey: string;
   fingerprint: string;
   durationMs: number | null;
   flags: string[];
-  summary: { provider: string; title: string; paragraph: string; bullets: string[] } | undefined;
-  segments: {
-    position: number;
-    start_ms: number;
-    end_ms: number;
-    char_start: number;
-    char_end: number;
-    speaker: string | null;
-    voice_type: string;
-    text: string;
-  }[];
-  insights: {
-    id: string;
-    rank: number;
-    text: string;
-    type: string;
-    salience: number;
-    topic: string | null;
-    speaker: string | null;
-    grounded: boolean;
-  }[];
-  quotes: {
-    id: string;
-    text: string;
-    char_start: number;
-    char_end: number;
-    start_ms: number;
-    end_ms: number;
-    speaker: string | null;
-  }[];
-  support: { insight_id: string; quote_id: string }[];
-  nodes: { id: string; type: string; label: string; properties: Record<string, unknown> }[];
-  edges: { type: string; source: string; target: string; properties: Record<string, unknown> }[];
-  artifacts: { kind: string; path: string; bytes: number; sha256: string }[];
+  summary: Own<"summaries"> | undefined;
+  segments: Own<"segments">[];
+  insights: Own<"insights">[];
+  quotes: Own<"quotes">[];
+  support: Own<"insight_support">[];
+  nodes: Graph<"kg_nodes">[];
+  edges: Graph<"kg_edges", "position">[];
+  artifacts: Own<"artifacts", "created_at">[];
 }
 
 /** Rows an insert takes at once: Postgres binds at most 65,535 values. */
 const BATCH = 500;
 
 /** Replaces all rows of an episode in one transaction: a reader sees the old or the new. Doing it twice changes nothing. */
-export async function writeProjection(database: Database, rows: EpisodeRows): Promise<void> {
+export async function writeProjection(database: Database, rows: ProjectionRows): Promise<void> {
   const { episodeKey, fingerprint } = rows;
   const own = { episode_key: episodeKey, fingerprint };
   await database.db.transaction().execute(async (tx) => {
