@@ -70,7 +70,9 @@ async function watch(): Promise<void> {
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ urls: feeds }),
       });
-      console.error("The box follows the sample feeds now; their episodes are being processed.");
+      console.error(
+        "The box follows the sample feeds now; their episodes are being processed. The first one without a published transcript waits for whisper.cpp to be built and a model to be fetched: a few minutes, once.",
+      );
     }
     let told = "";
     for (;;) {

@@ -90,7 +90,15 @@ export async function buildApi(context: ApiContext): Promise<Api> {
   api.get("/openapi.json", { config: { role: "none" }, schema: { hide: true } }, async () => api.swagger());
   await api.register(reference, {
     routePrefix: "/docs",
-    configuration: { url: "/openapi.json", withDefaultFonts: false },
+    configuration: {
+      url: "/openapi.json",
+      withDefaultFonts: false,
+      // Nothing of the maker's services: this box sends nothing anywhere.
+      telemetry: false,
+      hideClientButton: true,
+      showDeveloperTools: "never",
+      agent: { disabled: true },
+    },
     hooks: {
       onRequest: (_request, reply, done) => {
         // The page of the documentation brings its own inline script; nothing of a feed is ever on it.

@@ -271,7 +271,20 @@ export class Worker {
       let config = this.#options.reload?.(settings) ?? this.#options.config;
       if (smaller) config = { ...config, "transcription.model": smallerWhisper(config["transcription.model"]) };
       const { logger } = this.#options;
-      setUp = { config, models: new ModelHub({ config, logger, signal: this.#controller.signal }), users: 0 };
+      // Fetching and building take minutes the first time: whoever watches should know what is waited for.
+      const fetched = new Set<string>();
+      const models = new ModelHub({
+        config,
+        logger,
+        signal: this.#controller.signal,
+        onInstall: ({ model, source, total }) => {
+          if (fetched.has(`${model} ${source}`)) return;
+          fetched.add(`${model} ${source}`);
+          logger.info({ model, source, bytes: total }, "fetching a model");
+        },
+        onBuild: (line) => logger.info(line),
+      });
+      setUp = { config, models, users: 0 };
       this.#setUps.set(name, setUp);
     }
     setUp.users++;
