@@ -31,7 +31,27 @@ for (const show of SHOWS) {
     items.push(await item(episode, folder, lines));
     console.log(`${show.folder}/${episode.file}: ${((lines.at(-1)?.endMs ?? 0) / 1000).toFixed(1)} s`);
   }
+  await cover(show, join(folder, "cover.png"));
   await writeFileAtomic(join(folder, "feed.xml"), feed(show, items));
+}
+
+/** Cover art: shapes by formula, drawn with ffmpeg. */
+async function cover(show: SampleShow, target: string): Promise<void> {
+  const source = `nullsrc=s=600x600,format=gbrp,geq=r='${show.cover.r}':g='${show.cover.g}':b='${show.cover.b}'`;
+  await runProgram("ffmpeg", [
+    "-v",
+    "error",
+    "-y",
+    "-f",
+    "lavfi",
+    "-i",
+    source,
+    "-frames:v",
+    "1",
+    "-pred",
+    "mixed",
+    target,
+  ]);
 }
 
 async function speak(show: SampleShow, episode: SampleEpisode, target: string): Promise<TimedLine[]> {
@@ -135,6 +155,7 @@ function feed(show: SampleShow, items: readonly string[]): string {
     <description>${show.description}</description>
     <language>en</language>
     <itunes:author>${show.author}</itunes:author>
+    <itunes:image href="cover.png"/>
     <itunes:category text="${show.category}"/>
     <itunes:explicit>false</itunes:explicit>
     <podcast:guid>${show.guid}</podcast:guid>

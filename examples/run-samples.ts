@@ -15,15 +15,15 @@ const onceOnly = args.includes("--once");
 const more = args.filter((one) => one !== "--once");
 const samples = process.env.SAMPLES !== "off";
 
-const server = samples
-  ? await serveFolder(SAMPLE_FEEDS, SAMPLE_PORT).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") throw error;
-      console.error(
-        `Port ${SAMPLE_PORT} of this machine is in use; the sample feeds are served there. End what uses it, then run npm start again.`,
-      );
-      process.exit(1);
-    })
-  : undefined;
+// An empty box offers the samples even where it does not subscribe to them by itself.
+const server = await serveFolder(SAMPLE_FEEDS, SAMPLE_PORT).catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== "EADDRINUSE") throw error;
+  if (!samples) return undefined;
+  console.error(
+    `Port ${SAMPLE_PORT} of this machine is in use; the sample feeds are served there. End what uses it, then run npm start again.`,
+  );
+  process.exit(1);
+});
 const feeds = SHOWS.map((show) => `http://127.0.0.1:${SAMPLE_PORT}/${show.folder}/feed.xml`);
 if (server) console.error(`Sample feeds are served at http://127.0.0.1:${SAMPLE_PORT}/ while this runs.\n`);
 
@@ -37,7 +37,10 @@ const child = spawn(
     ...allowed,
     ...more,
   ],
-  { stdio: ["inherit", "inherit", "inherit", "pipe"], env: { ...process.env, READY_FD: "3" } },
+  {
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    env: { ...process.env, READY_FD: "3", ...(server ? { SAMPLE_FEEDS: feeds.join(",") } : {}) },
+  },
 );
 for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
@@ -89,8 +92,8 @@ async function watch(): Promise<void> {
     }
     console.error(`
 Three things to try next, while the box stays open (Ctrl-C ends it; nothing is lost):
+  open ${box}/ in a browser: the console
   curl -s '${box}/api/search?q=how+to+keep+the+soil+wet'
-  curl -s ${box}/api/insights
   curl -s -X POST ${box}/api/subscriptions -H 'content-type: application/json' -d '{"url": "<address of a feed you follow>"}'`);
     const { items: failed } = await get<{ items: { title: string; error: { message: string } | null }[] }>(
       "/api/episodes?state=failed",

@@ -24,6 +24,8 @@ export interface SampleShow {
   description: string;
   guid: string;
   category: string;
+  /** Cover art as the formulas of its three colours (ffmpeg geq, 600 × 600, 0–255). */
+  cover: { r: string; g: string; b: string };
   /** Synthesiser voice of each speaker. */
   voices: Record<string, string>;
   episodes: SampleEpisode[];
@@ -37,6 +39,11 @@ export const SHOWS: readonly SampleShow[] = [
     description: "Conversations about growing food at home without hurry, machines or chemistry.",
     guid: "0b0f2c50-5b3c-5c3b-9d5e-6f1f6f0c1a01",
     category: "Leisure",
+    cover: {
+      r: "if(gt(Y,470+40*sin(X/70+2)),46,if(gt(Y,375+50*sin(X/95)),112,if(lt(hypot(X-420,Y-190),85),226,245)))",
+      g: "if(gt(Y,470+40*sin(X/70+2)),84,if(gt(Y,375+50*sin(X/95)),146,if(lt(hypot(X-420,Y-190),85),122,230)))",
+      b: "if(gt(Y,470+40*sin(X/70+2)),58,if(gt(Y,375+50*sin(X/95)),84,if(lt(hypot(X-420,Y-190),85),62,200)))",
+    },
     voices: { "Nora Finch": "slt", "Thomas Reed": "rms", Advert: "awb" },
     episodes: [
       {
@@ -100,6 +107,11 @@ export const SHOWS: readonly SampleShow[] = [
     description: "Running useful computers at home, for people who would rather sleep at night.",
     guid: "7d1a4e0e-0f0b-5a67-8a3c-2b7f3d9c4b02",
     category: "Technology",
+    cover: {
+      r: "if(lt(hypot(X-140,Y-405),13),240,if(lt(hypot(X-140,Y-155),13)+lt(hypot(X-140,Y-280),13),124,if(between(X,90,510)*(between(Y,110,200)+between(Y,235,325)+between(Y,360,450)),54,22)))",
+      g: "if(lt(hypot(X-140,Y-405),13),178,if(lt(hypot(X-140,Y-155),13)+lt(hypot(X-140,Y-280),13),214,if(between(X,90,510)*(between(Y,110,200)+between(Y,235,325)+between(Y,360,450)),74,33)))",
+      b: "if(lt(hypot(X-140,Y-405),13),90,if(lt(hypot(X-140,Y-155),13)+lt(hypot(X-140,Y-280),13),150,if(between(X,90,510)*(between(Y,110,200)+between(Y,235,325)+between(Y,360,450)),112,56)))",
+    },
     voices: { "Alan Brook": "rms", "Helen Marsh": "slt" },
     episodes: [
       {

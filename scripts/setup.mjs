@@ -104,6 +104,13 @@ export const PROGRAMS = {
     needed: false,
     present: () => existsSync("/usr/lib/postgresql"),
   },
+  chromium: {
+    name: "Chromium",
+    packages: ["chromium"],
+    why: "the console is tested in a real browser",
+    needed: true,
+    present: () => has("chromium", ["--version"]),
+  },
   git: {
     name: "git",
     packages: ["git"],

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildConsole } from "./build-console.mjs";
 import { pinnedNode, root } from "./pinned-node.mjs";
 import { installPackages, installPrograms, PROGRAMS, say } from "./setup.mjs";
 
@@ -18,6 +19,7 @@ installPrograms([
   PROGRAMS.faiss,
   PROGRAMS.redis,
   PROGRAMS.postgres,
+  PROGRAMS.chromium,
 ]);
 installPackages();
 
@@ -29,10 +31,10 @@ const env = {
 };
 
 /** Runs one step; a failing one ends all with its name. */
-function step(name, args, { optional = false } = {}) {
+function step(name, args, { optional = false, cwd = root } = {}) {
   say(`\n== ${name}`);
   const started = Date.now();
-  const { status } = spawnSync(node, args, { cwd: root, env, stdio: "inherit" });
+  const { status } = spawnSync(node, args, { cwd, env, stdio: "inherit" });
   if (status !== 0 && !optional) {
     say(`${name} failed.`);
     process.exit(status ?? 1);
@@ -43,7 +45,17 @@ function step(name, args, { optional = false } = {}) {
 if (tier === "all" || tier === "fast") {
   step("lint", [join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "."]);
   step("types", [join(root, "node_modules/typescript/bin/tsc"), "--noEmit"]);
+  step("the console's types are the API's", [join(root, "scripts/write-api-types.ts"), "--check"]);
+  const folder = join(root, "services/console");
+  const bin = (path) => join(folder, "node_modules", path);
+  step("console: routes", [bin("@sveltejs/kit/svelte-kit.js"), "sync"], { cwd: folder });
+  step(
+    "console: types and accessibility",
+    [bin("svelte-check/bin/svelte-check"), "--tsconfig", "./tsconfig.json", "--fail-on-warnings", "--output", "human"],
+    { cwd: folder },
+  );
 }
+if (!buildConsole()) process.exit(1);
 if (tier === "all" || tier === "services")
   step("whisper.cpp", [join(root, "scripts/build-whisper.ts")], { optional: true });
 if (tier !== "fast") step("faiss backend", [join(root, "scripts/build-faiss.ts")], { optional: true });

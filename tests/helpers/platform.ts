@@ -53,6 +53,7 @@ export async function testApi(database: TestDatabase, flags: Partial<Record<Sett
     database: database.app,
     checks: {},
     adminKey: undefined,
+    consoleDir: undefined,
     coverDir: join(folder, "covers"),
     events,
   });

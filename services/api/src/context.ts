@@ -20,6 +20,8 @@ export interface ApiContext {
   checks: Record<string, Check>;
   /** Key that opens the admin routes where nothing else needs one. */
   adminKey: string | undefined;
+  /** The console's build; absent where none is served. */
+  consoleDir: string | undefined;
   /** Where covers are kept. */
   coverDir: string;
   events: EventSource;
@@ -38,6 +40,8 @@ export interface PlatformEvent {
   from?: string | null;
   to?: string | null;
   stage?: string | null;
+  /** Share of the stage that is done, 0–1; only of `progress`, which is announced and not kept. */
+  progress?: number;
   at: string;
 }
 

@@ -12,6 +12,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
+import { installConsole } from "./console.ts";
 import type { Api, ApiContext, RouteGroup } from "./context.ts";
 import { installAuth } from "./plugins/auth.ts";
 import { installIdempotency } from "./plugins/idempotency.ts";
@@ -32,6 +33,16 @@ export async function buildApi(context: ApiContext): Promise<Api> {
     keepAliveTimeout: 30_000,
     connectionTimeout: 0,
     trustProxy: config["server.trustProxy"],
+    // What the router refuses before any handler: a broken escape, a parameter that is too long.
+    frameworkErrors: (error, request, reply) => {
+      void send(
+        request as never,
+        reply as never,
+        400,
+        "REQUEST_INVALID",
+        error.message.slice(0, 200).replace(/'[^']*'/, "The address"),
+      );
+    },
     routerOptions: { maxParamLength: 600, ignoreTrailingSlash: true },
     genReqId: (request) => {
       const given = request.headers["x-request-id"];
@@ -112,6 +123,7 @@ export async function buildApi(context: ApiContext): Promise<Api> {
   });
   const groups: readonly RouteGroup[] = database ? [...LIBRARY_ROUTES, ...PLATFORM_ROUTES] : LIBRARY_ROUTES;
   for (const group of groups) await group(api, context);
+  await installConsole(api, context);
   if (database === undefined)
     api.all("/api/admin/*", { config: { role: "none" }, schema: { hide: true } }, (request, reply) =>
       send(request, reply, 501, "NOT_AVAILABLE", "This serves a folder of files.", {

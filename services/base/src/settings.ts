@@ -243,6 +243,12 @@ export const SETTINGS = {
   samples: setting(z.enum(["on", "off"]), "on", "Subscribe the box to the sample feeds when it starts empty", {
     env: "SAMPLES",
   }),
+  "samples.feeds": setting(list, [], "Addresses of feeds that the console offers to an empty box", {
+    env: "SAMPLE_FEEDS",
+  }),
+  "faro.url": setting(z.url().optional(), undefined, "Collector that the console reports errors and web vitals to", {
+    env: "FARO_URL",
+  }),
   "llm.preset": setting(
     z.enum(["openai", "gemini", "anthropic", "mistral", "deepseek", "grok", "ollama", "custom"]),
     "ollama",

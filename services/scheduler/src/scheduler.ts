@@ -131,7 +131,10 @@ export class Scheduler {
     this.#listener?.release(true);
     const listener = await this.#options.database.pool.connect();
     listener.on("error", () => {});
-    listener.on("notification", () => this.#wake());
+    listener.on("notification", ({ payload }) => {
+      // Progress changes nothing that is due.
+      if (!payload?.includes('"kind" : "progress"')) this.#wake();
+    });
     await listener.query("LISTEN podcast_events");
     this.#listener = listener;
   }

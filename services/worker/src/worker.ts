@@ -15,6 +15,7 @@ import {
 import { Corpus } from "@podcast/corpus";
 import { LanguageModel, ModelHub } from "@podcast/pipeline";
 import {
+  announceProgress,
   type ClaimedJob,
   claimJob,
   type Database,
@@ -384,6 +385,7 @@ export class Worker {
       stage,
       share,
     });
+    await announceProgress(this.#options.database.db, job, stage, share);
   }
 
   #warn(error: unknown, what: string): void {

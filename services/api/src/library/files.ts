@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor, type Principal } from "@podcast/platform";
 import type {
   EpisodeItem,
   EpisodeQuery,
+  Facets,
   FeedItem,
   GraphQuery,
   InsightItem,
@@ -138,6 +139,23 @@ export class FileLibrary implements Library {
     }
     all.sort((a, b) => b.salience - a.salience || compare([a.episode, a.id], [b.episode, b.id]));
     return page(all, query, ["number", "string", "string"], (item) => [item.salience, item.episode, item.id]);
+  }
+
+  async facets(_principal: Principal, query: { feed?: string | undefined }): Promise<Facets> {
+    await this.#fresh();
+    const held = [...this.#episodes.values()].filter(({ metadata }) => !query.feed || metadata.feed_key === query.feed);
+    const insights = held.flatMap(({ rows }) => rows?.insights ?? []);
+    const by = (column: "topic" | "speaker" | "type") => {
+      const groups = Map.groupBy(
+        insights.flatMap((insight) => insight[column] ?? []),
+        (value) => value.toLowerCase(),
+      );
+      return [...groups.values()]
+        .map((own) => ({ value: own[0] as string, insights: own.length }))
+        .sort((a, b) => b.insights - a.insights || a.value.localeCompare(b.value))
+        .slice(0, 100);
+    };
+    return { topics: by("topic"), speakers: by("speaker"), types: by("type") };
   }
 
   async graph(_principal: Principal, query: GraphQuery): Promise<Neighbourhood> {

@@ -92,6 +92,14 @@ export type Neighbourhood = z.infer<typeof Neighbourhood>;
 export type GraphNodeItem = z.infer<typeof GraphNodeItem>;
 export type GraphEdgeItem = z.infer<typeof GraphEdgeItem>;
 
+/** Values that insights can be narrowed by, most frequent first. */
+export const Facets = z.object({
+  topics: z.array(z.object({ value: z.string(), insights: z.number().int() })),
+  speakers: z.array(z.object({ value: z.string(), insights: z.number().int() })),
+  types: z.array(z.object({ value: z.string(), insights: z.number().int() })),
+});
+export type Facets = z.infer<typeof Facets>;
+
 export interface Page<T> {
   items: T[];
   next_cursor: string | null;
@@ -140,5 +148,6 @@ export interface Library {
   /** Feeds that the principal may read; undefined for all. */
   readable(principal: Principal): Promise<ReadonlySet<string> | undefined>;
   insights(principal: Principal, query: InsightQuery): Promise<Page<InsightItem>>;
+  facets(principal: Principal, query: { feed?: string | undefined }): Promise<Facets>;
   graph(principal: Principal, query: GraphQuery): Promise<Neighbourhood>;
 }

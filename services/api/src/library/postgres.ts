@@ -3,6 +3,7 @@ import { type SqlBool, sql } from "kysely";
 import type {
   EpisodeItem,
   EpisodeQuery,
+  Facets,
   FeedItem,
   GraphQuery,
   InsightItem,
@@ -148,6 +149,21 @@ export class PostgresLibrary implements Library {
     });
   }
 
+  async facets(principal: Principal, query: { feed?: string | undefined }): Promise<Facets> {
+    return this.#database.readAs(principal.tenantId, async (tx) => {
+      const by = async (column: "topic" | "speaker" | "type") => {
+        const { rows } = await sql<{ value: string; insights: number }>`
+          SELECT min(i.${sql.ref(column)}) AS value, count(*)::int AS insights
+          FROM insights i JOIN episodes e ON e.key = i.episode_key
+          WHERE e.feed_key IN (SELECT key FROM readable_feeds) AND i.${sql.ref(column)} IS NOT NULL
+            ${query.feed ? sql`AND e.feed_key = ${query.feed}` : sql``}
+          GROUP BY lower(i.${sql.ref(column)}) ORDER BY count(*) DESC, 1 LIMIT ${MOST_FACETS}`.execute(tx);
+        return rows;
+      };
+      return { topics: await by("topic"), speakers: await by("speaker"), types: await by("type") };
+    });
+  }
+
   async graph(principal: Principal, query: GraphQuery): Promise<Neighbourhood> {
     return this.#database.readAs(principal.tenantId, async (tx) => {
       const readable = sql`SELECT e.key FROM episodes e WHERE e.feed_key IN (SELECT key FROM readable_feeds)`;
@@ -180,8 +196,8 @@ export class PostgresLibrary implements Library {
         SELECT g.type, g.source, g.target, count(*)::float AS weight FROM kg_edges g
         WHERE g.source = ANY(${ids}::text[]) AND g.target = ANY(${ids}::text[]) AND g.episode_key IN (${readable})
         GROUP BY g.type, g.source, g.target ORDER BY g.source, g.target, g.type LIMIT 5000`.execute(tx);
-      // Topics that one episode speaks of belong together even where the episode itself is not asked for.
-      if (query.node === undefined && edges.length === 0) edges.push(...(await this.#together(tx, ids)));
+      // What one episode speaks of belongs together even where the episode itself is not asked for.
+      if (query.node === undefined) edges.push(...(await this.#together(tx, ids)));
       return { nodes, edges, truncated: wanted.length >= query.limit };
     });
   }
@@ -196,6 +212,7 @@ export class PostgresLibrary implements Library {
   }
 }
 
+const MOST_FACETS = 100;
 const COUNTS_MS = 1000;
 
 /** Episodes of each feed: the catalogue's figures, the same for everybody; counted at most once a second. */

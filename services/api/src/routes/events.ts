@@ -35,7 +35,8 @@ export function eventRoutes(api: Api, { events, database, library }: ApiContext)
         void may(event)
           .then((allowed) => {
             if (!allowed || stream.destroyed) return;
-            stream.write(`id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`);
+            const id = event.id > 0 ? `id: ${event.id}\n` : "";
+            stream.write(`${id}event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`);
           })
           .catch(() => {});
       };

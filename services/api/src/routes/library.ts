@@ -3,7 +3,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { AppError } from "@podcast/base";
-import { Cuts, Summary, Transcript } from "@podcast/corpus";
+import { Cuts, StageRecord, Summary, Transcript } from "@podcast/corpus";
+import { STAGE_NAMES } from "@podcast/pipeline/plan";
 import type { Principal } from "@podcast/platform";
 import { z } from "zod";
 import type { Api, ApiContext } from "../context.ts";
@@ -89,7 +90,11 @@ export function libraryRoutes(api: Api, context: ApiContext): void {
         tags,
         summary: "Transcript with times, speakers and adverts; as JSON, WebVTT or plain text",
         params: Key,
-        querystring: z.object({ format: z.enum(["json", "vtt", "txt", "md"]).default("json") }),
+        querystring: z.object({
+          format: z.enum(["json", "vtt", "txt", "md"]).default("json"),
+          /** Words with their own times make most of the answer. */
+          words: z.enum(["true", "false"]).default("true"),
+        }),
         response: { 200: Transcript.extend({ cuts: Cuts.shape.cuts }).or(z.string()) },
       },
     },
@@ -111,6 +116,7 @@ export function libraryRoutes(api: Api, context: ApiContext): void {
           .header("content-disposition", attachment(`${episode.key}.md`))
           .serializer((body: unknown) => String(body))
           .send(asMarkdown(episode, transcript, await reader.summary()));
+      if (request.query.words === "false") for (const segment of transcript.segments) delete segment.words;
       return { ...transcript, cuts: (await reader.cuts())?.cuts ?? [] };
     },
   );
@@ -118,6 +124,42 @@ export function libraryRoutes(api: Api, context: ApiContext): void {
     "/api/episodes/:key/summary",
     { schema: { tags, summary: "Summary", params: Key, response: { 200: Summary } } },
     async (request) => found(await (await open(request.principal, request.params.key)).reader.summary(), "summary"),
+  );
+  const Stage = StageRecord.pick({ duration_s: true, attempts: true, flags: true, started: true }).extend({
+    name: z.string(),
+    state: z.enum(["done", "skipped", "failed", "pending"]),
+    cost_usd: z.number().nullable(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  });
+  api.get(
+    "/api/episodes/:key/stages",
+    {
+      schema: {
+        tags,
+        summary: "Each stage of an episode: what it took, what it noted",
+        params: Key,
+        response: { 200: z.object({ fingerprint: z.string().nullable(), stages: z.array(Stage) }) },
+      },
+    },
+    async (request) => {
+      const manifest = await (await open(request.principal, request.params.key)).reader.manifest();
+      return {
+        fingerprint: manifest?.fingerprint ?? null,
+        stages: STAGE_NAMES.map((name) => {
+          const record = manifest?.stages[name];
+          return {
+            name,
+            state: record?.state ?? ("pending" as const),
+            started: record?.started ?? "",
+            duration_s: record?.duration_s ?? 0,
+            attempts: record?.attempts ?? 0,
+            flags: record?.flags ?? [],
+            cost_usd: record?.cost_usd ?? null,
+            error: record?.error ?? null,
+          };
+        }),
+      };
+    },
   );
   const Graph = z.object({
     schema_version: z.string(),

@@ -163,25 +163,6 @@ export function platformRoutes(api: Api, context: ApiContext): void {
       return reply.code(204).send(null);
     },
   );
-  api.get(
-    "/api/me",
-    {
-      schema: {
-        tags,
-        summary: "Who asks",
-        response: {
-          200: z.object({ actor: z.string(), tenant: z.string(), role: z.string(), scopes: z.array(z.string()) }),
-        },
-      },
-    },
-    async ({ principal }) => ({
-      actor: principal.actor,
-      tenant: principal.tenantId,
-      role: principal.role,
-      scopes: [...principal.scopes],
-    }),
-  );
-
   api.post(
     "/api/jobs",
     {

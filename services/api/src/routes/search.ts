@@ -1,7 +1,7 @@
 import { AppError } from "@podcast/base";
 import { z } from "zod";
 import type { Api, ApiContext } from "../context.ts";
-import { InsightItem, Neighbourhood, pageOf } from "../library/library.ts";
+import { Facets, InsightItem, Neighbourhood, pageOf } from "../library/library.ts";
 import { PageParameters, When } from "./library.ts";
 
 const Hit = z.object({
@@ -82,6 +82,18 @@ export function searchRoutes(api: Api, { library, search }: ApiContext): void {
       },
     },
     (request) => library.insights(request.principal, request.query),
+  );
+  api.get(
+    "/api/insights/facets",
+    {
+      schema: {
+        tags,
+        summary: "Topics, speakers and types of insights, most frequent first",
+        querystring: z.object({ feed: z.string().max(300).optional() }),
+        response: { 200: Facets },
+      },
+    },
+    (request) => library.facets(request.principal, request.query),
   );
   api.get(
     "/api/graph",

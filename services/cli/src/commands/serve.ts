@@ -61,7 +61,7 @@ async function serve(options: ServeOptions): Promise<number> {
   if (options.embedded) {
     const box = await startBox(config, loggerFor, layers);
     say(
-      `\nThe box is open at ${box.address} (API documentation: ${box.address}/docs)\nAdmin key: ${box.adminKeyFile}\n`,
+      `\nThe box is open: ${box.address} in a browser (API documentation: ${box.address}/docs)\nAdmin key, for its Operate pages: ${box.adminKeyFile}\n`,
     );
     announce(box.address);
     await stopped(signal);

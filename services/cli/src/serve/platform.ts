@@ -151,6 +151,7 @@ export async function startApi(
     database,
     checks,
     adminKey: parts.adminKey,
+    consoleDir: join(import.meta.dirname, "..", "..", "..", "console", "build"),
     coverDir: join(resolve(config.dataDir), "covers"),
     events: events ?? SILENT_EVENTS,
   };

@@ -174,6 +174,19 @@ export async function claimJob(
   return Number(numUpdatedRows) > 0 ? "paused" : "stale";
 }
 
+/** Tells listeners how far a job is. Nothing is kept of it: the row has the figure. */
+export async function announceProgress(
+  db: Db,
+  job: { id: string; episode_key: string | null },
+  stage: string | null,
+  share: number,
+): Promise<void> {
+  await sql`SELECT pg_notify('podcast_events', json_build_object('id', 0, 'kind', 'progress', 'job', ${job.id}::text,
+    'episode', ${job.episode_key}::text, 'stage', ${stage}::text, 'progress', ${share}::float, 'at', now())::text)`.execute(
+    db,
+  );
+}
+
 /** Prolongs a lease and tells how far the work is. `lost`: somebody else may have the job; stop. */
 export async function renewLease(
   db: Db,

@@ -11,7 +11,8 @@ export function configRoutes(api: Api, context: ApiContext): void {
 
   const SettingItem = z.object({
     key: z.string(),
-    value: z.string(),
+    /** As it may be shown; null where nothing is set. */
+    value: z.string().nullable(),
     changed: z.boolean(),
     secret: z.boolean(),
     about: z.string(),
@@ -33,7 +34,15 @@ export function configRoutes(api: Api, context: ApiContext): void {
         items: (Object.keys(SETTINGS) as SettingKey[]).map((key) => {
           const { about, env, secret = false } = SETTINGS[key] as Setting;
           const value = changed[key] ?? context.config[key as keyof Config];
-          return { key, value: showValue(key, value), changed: key in changed, secret, about, env: env ?? null };
+          const unset = value === undefined || (Array.isArray(value) && value.length === 0);
+          return {
+            key,
+            value: unset ? null : showValue(key, value),
+            changed: key in changed,
+            secret,
+            about,
+            env: env ?? null,
+          };
         }),
       };
     },

@@ -52,6 +52,28 @@ export function queueRoutes(api: Api, context: ApiContext): void {
     },
     async () => ({ items: await queueStats(db, QUEUES) }),
   );
+  api.get(
+    "/api/admin/throughput",
+    {
+      config,
+      schema: {
+        tags,
+        summary: "Jobs that ended in each of the last 24 hours",
+        response: {
+          200: z.object({ hours: z.array(z.object({ hour: z.string(), done: z.number(), failed: z.number() })) }),
+        },
+      },
+    },
+    async () => {
+      const { rows } = await sql<{ hour: Date; done: number; failed: number }>`
+        SELECT h AS hour, count(j.id) FILTER (WHERE j.state = 'done')::int AS done,
+          count(j.id) FILTER (WHERE j.state = 'dead')::int AS failed
+        FROM generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()), interval '1 hour') AS h
+        LEFT JOIN jobs j ON j.finished_at >= h AND j.finished_at < h + interval '1 hour'
+        GROUP BY h ORDER BY h`.execute(db);
+      return { hours: rows.map((row) => ({ ...row, hour: row.hour.toISOString() })) };
+    },
+  );
   const setQueue = (name: string, change: { paused?: boolean; concurrency?: number | null }) =>
     db
       .insertInto("queues")

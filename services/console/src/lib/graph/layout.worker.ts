@@ -1,0 +1,53 @@
+import { forceCenter, forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY } from "d3-force";
+
+/** Places the nodes of a graph; runs in a worker, so that the page stays free. */
+export interface LayoutInput {
+  nodes: { id: string; size: number; x?: number; y?: number }[];
+  edges: { source: string; target: string }[];
+  /** How long the first picture may take, milliseconds; better ones follow. */
+  firstMs: number;
+}
+export interface LayoutOutput {
+  positions: [id: string, x: number, y: number][];
+  done: boolean;
+}
+
+const TICKS = 220;
+
+self.onmessage = ({ data }: MessageEvent<LayoutInput>) => {
+  const nodes = data.nodes.map((node) => ({ ...node }));
+  const edges = data.edges.map((edge) => ({ ...edge }));
+  const simulation = forceSimulation(nodes as never[])
+    .force(
+      "link",
+      forceLink(edges as never[])
+        .id((node) => (node as unknown as { id: string }).id)
+        .distance(60)
+        .strength(0.25),
+    )
+    .force("charge", forceManyBody().strength(-110).distanceMax(700))
+    .force("centre", forceCenter(0, 0))
+    .force("x", forceX(0).strength(0.035))
+    .force("y", forceY(0).strength(0.055))
+    .force(
+      "collide",
+      forceCollide((node) => (node as unknown as { size: number }).size / 2 + 5),
+    )
+    .stop();
+  const post = (done: boolean) => {
+    const positions = (nodes as { id: string; x: number; y: number }[]).map(
+      ({ id, x, y }) => [id, x, y] as [string, number, number],
+    );
+    self.postMessage({ positions, done } satisfies LayoutOutput);
+  };
+  const started = performance.now();
+  let posted = false;
+  for (let tick = 0; tick < TICKS; tick++) {
+    simulation.tick();
+    if (!posted && performance.now() - started > data.firstMs) {
+      posted = true;
+      post(false);
+    }
+  }
+  post(true);
+};

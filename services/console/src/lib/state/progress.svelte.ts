@@ -1,0 +1,20 @@
+import { SvelteMap } from "svelte/reactivity";
+import { onLive } from "./on-live.svelte.ts";
+
+export interface EpisodeProgress {
+  stage: string | null;
+  share: number;
+}
+
+/** How far each episode is, by live events, while the component is there. */
+export function episodeProgress(): SvelteMap<string, EpisodeProgress> {
+  const progress = new SvelteMap<string, EpisodeProgress>();
+  onLive((event) => {
+    if (!event.episode) return;
+    if (event.kind === "progress")
+      progress.set(event.episode, { stage: event.stage ?? null, share: event.progress ?? 0 });
+    else if (event.kind === "stage") progress.set(event.episode, { stage: event.stage ?? null, share: 0 });
+    else if (event.kind === "episode" && event.to !== "processing") progress.delete(event.episode);
+  });
+  return progress;
+}
