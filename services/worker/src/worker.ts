@@ -52,6 +52,9 @@ interface Running {
   stage: string | null;
   share: number;
   since: number;
+  /** When its progress was told last, and what tells the newest a second after that. */
+  told: number;
+  telling: NodeJS.Timeout | undefined;
 }
 
 /** A config and the models that are loaded for it. */
@@ -63,6 +66,9 @@ interface SetUp {
 }
 
 const HEARTBEAT_MS = 5000;
+const PROGRESS_MS = 1000;
+/** A job that is over in a moment need not tell of it. */
+const FIRST_PROGRESS_MS = 300;
 
 /**
  * A pool's worker: takes jobs of its queues, runs them under a lease that it renews, and writes down how they ended.
@@ -147,7 +153,9 @@ export class Worker {
     const job = await claimJob(database.db, message.job, message, this.id, leaseS);
     if (typeof job === "string") return;
     const controller = new AbortController();
-    const running: Running = { job, controller, stage: null, share: 0, since: Date.now() };
+    const since = Date.now();
+    const told = since - PROGRESS_MS + FIRST_PROGRESS_MS;
+    const running: Running = { job, controller, stage: null, share: 0, since, told, telling: undefined };
     this.#running.set(job.id, running);
     // The queue's worker stops: the same as our own stop.
     const giveBack = () => controller.abort(new GiveBack());
@@ -166,6 +174,7 @@ export class Worker {
       given.removeEventListener("abort", giveBack);
       stopTimer();
       this.#running.delete(job.id);
+      clearTimeout(running.telling);
       this.#signSoon();
     }
   }
@@ -202,7 +211,7 @@ export class Worker {
         progress: (stage, share) => {
           running.stage = stage;
           running.share = share;
-          void this.#status(running).catch(() => {});
+          this.#tell(running);
         },
       });
       signal.throwIfAborted();
@@ -366,11 +375,20 @@ export class Worker {
       .execute();
   }
 
-  #last = 0;
-  /** The status file of contracts.md, and the database's progress, at most once a second. */
+  /** Tells how far a job is at most once a second, and never leaves out where it stays. */
+  #tell(running: Running): void {
+    running.telling ??= setTimeout(
+      () => {
+        running.telling = undefined;
+        running.told = Date.now();
+        if (this.#running.has(running.job.id)) void this.#status(running).catch(() => {});
+      },
+      Math.max(0, running.told + PROGRESS_MS - Date.now()),
+    );
+  }
+
+  /** The status file of contracts.md, the database's progress, and a word to who listens. */
   async #status(running: Running): Promise<void> {
-    if (Date.now() - this.#last < 1000) return;
-    this.#last = Date.now();
     const { job, stage, share } = running;
     await writeJson(join(this.#corpus.layout.root, ".pipeline_status", `${this.id}.json`), {
       schema: 1,

@@ -278,11 +278,32 @@ async function relayAudio(context: ApiContext, { range }: Headers, reply: Reply,
   };
   for (const name of ["content-length", "content-range", "accept-ranges"]) pass(name);
   const type = response.headers.get("content-type") ?? "";
+  // A host that knows no ranges: a player could not seek. What comes before the range is read and let go.
+  const size = Number(response.headers.get("content-length"));
+  const part = response.status === 200 && size > 0 ? rangeOf(range, size) : undefined;
+  const whole = typeof part !== "object";
+  if (size > 0) reply.header("accept-ranges", "bytes");
+  if (!whole)
+    reply
+      .header("content-range", `bytes ${part.start}-${part.end}/${size}`)
+      .header("content-length", part.end - part.start + 1);
   return reply
-    .code(response.status)
+    .code(whole ? response.status : 206)
     .type(/^(?:audio|video)\/[\w.+-]+/.exec(type)?.[0] ?? "audio/mpeg")
     .header("content-security-policy", "default-src 'none'; sandbox")
-    .send(Readable.from(response.body));
+    .send(Readable.from(whole ? response.body : slice(response.body, part.start, part.end)));
+}
+
+/** Bytes `start` to `end`, both included, of a stream. */
+async function* slice(body: AsyncIterable<Uint8Array>, start: number, end: number): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for await (const block of body) {
+    const from = Math.max(0, start - at);
+    const to = Math.min(block.length, end + 1 - at);
+    at += block.length;
+    if (to > from) yield block.subarray(from, to);
+    if (at > end) return;
+  }
 }
 
 function asMarkdown(episode: EpisodeItem, transcript: Transcript, summary: Summary | undefined): string {

@@ -1,4 +1,4 @@
-import type { Problem } from "#lib/api/problem.ts";
+import { Problem } from "#lib/api/problem.ts";
 
 const FIRST_MS = 1000;
 const MOST_MS = 15_000;
@@ -22,6 +22,16 @@ class Connection {
     if (!problem.away || this.lost) return;
     this.lost = true;
     this.#later(FIRST_MS);
+  }
+
+  /** For signs that may mean it: asks once, and believes the answer. */
+  async check(): Promise<void> {
+    if (this.lost) return;
+    try {
+      await fetch("/livez", { cache: "no-store" });
+    } catch (cause) {
+      this.failed(Problem.unreachable(cause));
+    }
   }
 
   #later(ms: number): void {

@@ -71,6 +71,7 @@ class Live {
     };
     source.onerror = () => {
       this.state = "lost";
+      void connection.check();
       if (source.readyState !== EventSource.CLOSED) return;
       this.#close("lost");
       this.#timer = setTimeout(() => {
