@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Api, buildApi, DatabaseEvents, PostgresLibrary, SearchService } from "@podcast/api";
+import { type Api, type ApiContext, buildApi, DatabaseEvents, PostgresLibrary, SearchService } from "@podcast/api";
 import {
   type Config,
   corpusDir,
@@ -36,7 +36,11 @@ export function testConfig(flags: Partial<Record<SettingKey, unknown>>): Config 
 export const MASTER_KEY = "master-key-of-the-tests";
 
 /** The API over a database, not listening: requests are injected. */
-export async function testApi(database: TestDatabase, flags: Partial<Record<SettingKey, unknown>> = {}) {
+export async function testApi(
+  database: TestDatabase,
+  flags: Partial<Record<SettingKey, unknown>> = {},
+  more: Partial<ApiContext> = {},
+) {
   const folder = tempFolder("api");
   const config = testConfig({ dataDir: folder, corpus: join(folder, "corpus"), "auth.apiKey": MASTER_KEY, ...flags });
   const corpus = new Corpus(corpusDir(config));
@@ -56,6 +60,7 @@ export async function testApi(database: TestDatabase, flags: Partial<Record<Sett
     consoleDir: undefined,
     coverDir: join(folder, "covers"),
     events,
+    ...more,
   });
   await api.ready();
   await events.start();

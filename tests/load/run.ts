@@ -1,5 +1,5 @@
 /**
- * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe cluster queue api]`. Prints ratios and
+ * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe cluster queue api console]`. Prints ratios and
  * figures; nothing here is a test.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -28,6 +28,7 @@ const BENCHMARKS: Record<string, () => Promise<void>> = {
   transcribe: transcription,
   cluster,
   queue: () => import("./queue.ts").then((one) => one.queueThroughput()),
+  console: () => import("./console.ts").then((one) => one.consoleLoad()),
   api: () => import("./api.ts").then((one) => one.apiLoad()),
 };
 const asked = process.argv.slice(2);

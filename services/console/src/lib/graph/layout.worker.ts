@@ -4,13 +4,8 @@ import { forceCenter, forceCollide, forceLink, forceManyBody, forceSimulation, f
 export interface LayoutInput {
   nodes: { id: string; size: number; x?: number; y?: number }[];
   edges: { source: string; target: string }[];
-  /** How long the first picture may take, milliseconds; better ones follow. */
-  firstMs: number;
 }
-export interface LayoutOutput {
-  positions: [id: string, x: number, y: number][];
-  done: boolean;
-}
+export type LayoutOutput = [id: string, x: number, y: number][];
 
 const TICKS = 220;
 
@@ -34,20 +29,7 @@ self.onmessage = ({ data }: MessageEvent<LayoutInput>) => {
       forceCollide((node) => (node as unknown as { size: number }).size / 2 + 5),
     )
     .stop();
-  const post = (done: boolean) => {
-    const positions = (nodes as { id: string; x: number; y: number }[]).map(
-      ({ id, x, y }) => [id, x, y] as [string, number, number],
-    );
-    self.postMessage({ positions, done } satisfies LayoutOutput);
-  };
-  const started = performance.now();
-  let posted = false;
-  for (let tick = 0; tick < TICKS; tick++) {
-    simulation.tick();
-    if (!posted && performance.now() - started > data.firstMs) {
-      posted = true;
-      post(false);
-    }
-  }
-  post(true);
+  simulation.tick(TICKS);
+  const placed = nodes as { id: string; x: number; y: number }[];
+  self.postMessage(placed.map(({ id, x, y }): LayoutOutput[number] => [id, x, y]));
 };
