@@ -80,6 +80,8 @@ export async function buildApi(context: ApiContext): Promise<Api> {
     await api.register(rateLimit, {
       max: config["server.rateLimit"],
       timeWindow: "1 minute",
+      // The page and its many small files are one visit.
+      allowList: (request) => !request.url.startsWith("/api/"),
       errorResponseBuilder: (_request, limit) =>
         Object.assign(new AppError("RATE_LIMITED", `Too many requests: ${limit.max} a minute are allowed.`), {
           statusCode: 429,

@@ -17,16 +17,21 @@ self.onmessage = ({ data }: MessageEvent<LayoutInput>) => {
       "link",
       forceLink(edges as never[])
         .id((node) => (node as unknown as { id: string }).id)
-        .distance(60)
+        .distance(80)
         .strength(0.25),
     )
-    .force("charge", forceManyBody().strength(-110).distanceMax(700))
+    .force(
+      "charge",
+      forceManyBody()
+        .strength(-160 - 8000 / nodes.length)
+        .distanceMax(700),
+    )
     .force("centre", forceCenter(0, 0))
     .force("x", forceX(0).strength(0.035))
     .force("y", forceY(0).strength(0.055))
     .force(
       "collide",
-      forceCollide((node) => (node as unknown as { size: number }).size / 2 + 5),
+      forceCollide((node) => (node as unknown as { size: number }).size / 2 + 14),
     )
     .stop();
   simulation.tick(TICKS);
