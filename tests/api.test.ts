@@ -1,11 +1,17 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { PostgresLibrary } from "@podcast/api";
+import { writeJson } from "@podcast/base";
 import { createKey } from "@podcast/platform";
 import fc from "fast-check";
 import type { InjectOptions } from "fastify";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { SAMPLE_FEEDS } from "../examples/serve.ts";
+import { PodcastHost } from "./helpers/host.ts";
 import { MASTER_KEY, testApi } from "./helpers/platform.ts";
 import { startDatabase, type TestDatabase } from "./helpers/servers.ts";
 
@@ -518,3 +524,192 @@ function shapedLike(schema: Schema): fc.Arbitrary<unknown> {
     fc.constantFrom("\u0000", "e1", "http://[::1]/", "file:///etc/passwd", "a".repeat(3000)),
   );
 }
+
+describe("a listening API", () => {
+  const listen = async (flags: Parameters<typeof testApi>[1] = {}) => {
+    const held = await testApi(database, flags);
+    const base = await held.api.listen({ host: "127.0.0.1", port: 0 });
+    return { ...held, base };
+  };
+
+  test("live events: what happens is told to whom it concerns; a broken connection goes on where it was", async () => {
+    const { base, close } = await listen();
+    const { key: foreign } = await createKey(database.app, OTHER, { name: "listener", role: "editor" });
+    const hear = async (key: string, last?: string) => {
+      const controller = new AbortController();
+      const response = await fetch(`${base}/api/events`, {
+        headers: { authorization: `Bearer ${key}`, ...(last ? { "last-event-id": last } : {}) },
+        signal: controller.signal,
+      });
+      expect(response.headers.get("content-type")).toBe("text/event-stream");
+      let text = "";
+      void (async () => {
+        for await (const block of response.body as ReadableStream<Uint8Array>) text += Buffer.from(block).toString();
+      })().catch(() => {});
+      return { text: () => text, end: () => controller.abort() };
+    };
+    const job = async (episode: string) => {
+      const response = await fetch(`${base}/api/jobs`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${MASTER_KEY}`, "content-type": "application/json" },
+        body: JSON.stringify({ episode }),
+      });
+      return ((await response.json()) as { id: string }).id;
+    };
+    try {
+      const [ours, theirs] = await Promise.all([hear(MASTER_KEY), hear(foreign)]);
+      await expect.poll(() => ours.text() + theirs.text()).toMatch(/retry: 2000[\s\S]*retry: 2000/);
+      const first = await job("e11");
+      await expect.poll(ours.text).toContain(first);
+      const last = /id: (\d+)\n/.exec(ours.text())?.[1];
+      expect(last).toBeDefined();
+      ours.end();
+      // Missed while nobody listened, and told once the listener is back.
+      const second = await job("e12");
+      const again = await hear(MASTER_KEY, last);
+      await expect.poll(again.text).toContain(second);
+      expect(again.text()).not.toContain(first);
+      expect(theirs.text()).not.toMatch(/e11|e12/);
+      again.end();
+      theirs.end();
+    } finally {
+      await close();
+    }
+  });
+
+  test("a client that is slow with its request is cut off, and others are served meanwhile", async () => {
+    const { base, close } = await listen({ "server.requestTimeoutS": 1 });
+    try {
+      const { port } = new URL(base);
+      const slow = connect(Number(port), "127.0.0.1");
+      slow.write(
+        `POST /api/jobs HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${MASTER_KEY}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"epi`,
+      );
+      let said = "";
+      slow.on("data", (block) => {
+        said += block;
+      });
+      slow.on("error", () => {});
+      const closed = once(slow, "close");
+      expect((await fetch(`${base}/api/feeds`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).status).toBe(
+        200,
+      );
+      await closed;
+      expect(said).toMatch(/^HTTP\/1\.1 408/);
+    } finally {
+      await close();
+    }
+  });
+
+  test("covers and audio come through us: pictures only, kept, with ranges even where the host has none", async () => {
+    const host = await PodcastHost.open();
+    host.putFile("/cover.png", join(SAMPLE_FEEDS, "slow-garden", "cover.png"));
+    host.put("/cover.svg", "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>");
+    host.put("/audio.mp3", Buffer.from("0123456789"));
+    const { base, corpus, close } = await listen({ allowHosts: [host.address] });
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      fetch(base + path, { headers: { authorization: `Bearer ${MASTER_KEY}`, ...headers } });
+    const feed = {
+      schema: 1 as const,
+      identity: "x",
+      url: `${host.url}/feed.xml`,
+      urls: [],
+      title: "Ours",
+      categories: [],
+      people: [],
+    };
+    const put = async (image: string) => writeJson(corpus.layout.feedFile("ours"), { ...feed, key: "ours", image });
+    try {
+      await put("/cover.svg");
+      expect((await get("/api/feeds/ours/cover")).status).toBe(404);
+      await put("/cover.png");
+      const cover = await get("/api/feeds/ours/cover");
+      expect(cover.headers.get("content-type")).toBe("image/png");
+      expect(cover.headers.get("content-security-policy")).toBe("default-src 'none'; sandbox");
+      host.broken.add("/cover.png");
+      expect((await get("/api/feeds/ours/cover")).status).toBe(200);
+
+      await writeJson(corpus.layout.episode("ours", "e1").metadata, {
+        ...{ schema: 1, key: "e1", feed_key: "ours", feed_title: "Ours", guid: "g1", title: "Episode 1" },
+        ...{
+          transcripts: [],
+          soundbites: [],
+          people: [],
+          feed_people: [],
+          enclosure: { url: `${host.url}/audio.mp3` },
+        },
+      });
+      const whole = await get("/api/episodes/e1/audio");
+      expect([whole.status, await whole.text()]).toEqual([200, "0123456789"]);
+      const part = await get("/api/episodes/e1/audio", { range: "bytes=3-5" });
+      expect([part.status, part.headers.get("content-range"), await part.text()]).toEqual([206, "bytes 3-5/10", "345"]);
+      const tail = await get("/api/episodes/e1/audio", { range: "bytes=-2" });
+      expect([tail.status, await tail.text()]).toEqual([206, "89"]);
+      expect((await get("/api/episodes/secret/audio")).status).toBe(404);
+    } finally {
+      await close();
+      await host.close();
+    }
+  });
+
+  test("the key of a browser is kept where no script reads it, and opens nothing to another page", async () => {
+    const { base, close } = await listen();
+    try {
+      expect((await fetch(`${base}/api/session`, { method: "POST" })).status).toBe(401);
+      const opened = await fetch(`${base}/api/session`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${MASTER_KEY}` },
+      });
+      const cookie = opened.headers.get("set-cookie") ?? "";
+      expect(cookie).toMatch(/^podcast_key=.+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/);
+      const headers = { cookie: cookie.split(";")[0] as string };
+      expect((await fetch(`${base}/api/admin/queues`, { headers })).status).toBe(200);
+      const pause = `${base}/api/admin/queues/heavy/pause`;
+      expect(
+        (await fetch(pause, { method: "POST", headers: { ...headers, origin: "http://evil.example" } })).status,
+      ).toBe(403);
+      expect(
+        (await fetch(pause, { method: "POST", headers: { ...headers, "sec-fetch-site": "cross-site" } })).status,
+      ).toBe(403);
+      expect((await fetch(pause, { method: "POST", headers: { ...headers, origin: base } })).status).toBe(200);
+      await fetch(`${base}/api/admin/queues/heavy/resume`, { method: "POST", headers: { ...headers, origin: base } });
+      const gone = await fetch(`${base}/api/session`, { method: "DELETE", headers });
+      expect(gone.headers.get("set-cookie")).toMatch(/^podcast_key=; .*Max-Age=0/);
+    } finally {
+      await close();
+    }
+  });
+});
+
+describe("the library's methods", () => {
+  test("each of them, asked by another tenant for what is ours, finds nothing", async () => {
+    const library = new PostgresLibrary(database.app);
+    const other = { actor: "test", tenantId: OTHER, role: "admin" as const, scopes: [] };
+    const page = { limit: 200 };
+    const tries: Record<string, () => Promise<unknown>> = {
+      feeds: () => library.feeds(other, page),
+      feed: () => library.feed(other, "ours"),
+      episodes: async () => [
+        await library.episodes(other, page),
+        await library.episodes(other, { ...page, feed: "ours" }),
+      ],
+      episode: () => library.episode(other, "e5"),
+      readable: async () => [...(await library.readable(other))],
+      insights: async () => [
+        await library.insights(other, page),
+        await library.insights(other, { ...page, feed: "ours" }),
+        await library.insights(other, { ...page, episode: "e5" }),
+      ],
+      facets: async () => [await library.facets(other, {}), await library.facets(other, { feed: "ours" })],
+      graph: async () => [
+        await library.graph(other, { depth: 3, limit: 200 }),
+        await library.graph(other, { node: "person:b", depth: 3, limit: 200 }),
+        await library.graph(other, { node: "topic:a", depth: 3, limit: 200 }),
+      ],
+    };
+    const methods = Object.getOwnPropertyNames(PostgresLibrary.prototype).filter((name) => name !== "constructor");
+    expect(Object.keys(tries).sort(), "a new method belongs into this list").toEqual(methods.sort());
+    for (const [name, run] of Object.entries(tries))
+      expect(JSON.stringify(await run()) ?? "", name).not.toMatch(/"ours"|"Ours"|Episode \d|Insight \d|person:b/);
+  });
+});

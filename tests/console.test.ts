@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
+import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
@@ -9,7 +11,9 @@ import { openBox, type TestBox } from "./helpers/box.ts";
 import { openBrowser, openPage } from "./helpers/browser.ts";
 import { hasModels, ROOT, skipping } from "./helpers/environment.ts";
 import { PodcastHost, rss } from "./helpers/host.ts";
+import { testApi } from "./helpers/platform.ts";
 import { WITHOUT_MODELS } from "./helpers/podcast.ts";
+import { startDatabase } from "./helpers/servers.ts";
 
 /** The console in Debian's Chromium, against a real box: what a person does, and what they must never meet. */
 
@@ -227,7 +231,7 @@ describe("a box with a library", () => {
 
     await page.getByRole("link", { name: "Saved" }).first().click();
     await page.getByText("Try this in spring <b>").waitFor();
-    await page.getByRole("link", { name: "garden" }).waitFor();
+    await page.getByRole("link", { name: "garden", exact: true }).waitFor();
     await page
       .getByRole("button", { name: /^Play from/ })
       .first()
@@ -408,6 +412,57 @@ describe("a box with a library", () => {
     expect(scripts.size).toBeGreaterThan(0);
     expect(bytes).toBeLessThan(200_000);
     await context.close();
+  });
+});
+
+describe("telemetry", () => {
+  test("web vitals go to the collector that is set, and nowhere where none is", async () => {
+    const posts: string[] = [];
+    const collector = createServer((request, response) => {
+      response.setHeader("access-control-allow-origin", "*").setHeader("access-control-allow-headers", "*");
+      let body = "";
+      request.on("data", (block) => {
+        body += block;
+      });
+      request.on("end", () => {
+        if (request.method === "POST") posts.push(body);
+        response.end();
+      });
+    });
+    collector.listen(0, "127.0.0.1");
+    await once(collector, "listening");
+    const database = await startDatabase();
+    const consoleDir = join(ROOT, "services", "console", "build");
+    const url = `http://127.0.0.1:${(collector.address() as { port: number }).port}/collect`;
+    const open = { "auth.apiKey": undefined };
+    const [silent, watched] = [
+      await testApi(database, open, { consoleDir }),
+      await testApi(database, { ...open, "faro.url": url }, { consoleDir }),
+    ];
+    try {
+      for (const { api } of [silent, watched]) {
+        const base = await api.listen({ host: "127.0.0.1", port: 0 });
+        const { page, context, errors, foreign } = await openPage(browser, base);
+        await page.goto("/");
+        await page.getByRole("heading", { name: "This box listens to podcasts" }).waitFor();
+        if (api === silent.api) {
+          await page.waitForLoadState("networkidle");
+          expect(foreign).toEqual([]);
+        } else {
+          await expect.poll(() => posts.length, { timeout: 20_000 }).toBeGreaterThan(0);
+          expect(posts.join()).toContain("podcast-console");
+          expect(new Set(foreign)).toEqual(new Set([url]));
+        }
+        expect(errors).toEqual([]);
+        await context.close();
+      }
+    } finally {
+      await silent.close();
+      await watched.close();
+      await database.stop();
+      collector.close();
+      collector.closeAllConnections();
+    }
   });
 });
 

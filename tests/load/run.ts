@@ -1,25 +1,18 @@
 /**
- * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe cluster queue api console]`. Prints ratios and
+ * Benchmarks, each beside its baseline in one run: `npm run bench [search rerun text transcribe cluster queue api searchapi console]`. Prints ratios and
  * figures; nothing here is a test.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exactSearch, MetricKind } from "usearch";
 import { runProgram, silentLogger } from "../../services/base/src/index.ts";
-import {
-  type Chunk,
-  clusterVectors,
-  type IndexSource,
-  Layout,
-  Searcher,
-  updateIndex,
-} from "../../services/corpus/src/index.ts";
+import { clusterVectors, Searcher } from "../../services/corpus/src/index.ts";
 import { builtWhisper, Pcm, startSpeechEngine, transcribe, VoiceActivity } from "../../services/models/src/index.ts";
 import { runTextStages } from "../../services/pipeline/src/index.ts";
 import { FIXTURES, MODEL_CACHE, MODELS, tempFolder } from "../helpers/environment.ts";
 import { podcast, WITHOUT_MODELS } from "../helpers/podcast.ts";
+import { indexOf100k } from "./chunks.ts";
 
 const BENCHMARKS: Record<string, () => Promise<void>> = {
   search,
@@ -30,6 +23,7 @@ const BENCHMARKS: Record<string, () => Promise<void>> = {
   queue: () => import("./queue.ts").then((one) => one.queueThroughput()),
   console: () => import("./console.ts").then((one) => one.consoleLoad()),
   api: () => import("./api.ts").then((one) => one.apiLoad()),
+  searchapi: () => import("./api.ts").then((one) => one.searchLoad()),
 };
 const asked = process.argv.slice(2);
 for (const [name, run] of Object.entries(BENCHMARKS)) {
@@ -45,55 +39,7 @@ function percentile(values: number[], share: number): number {
 
 /** Hybrid search over 100,000 chunks, against a plain scan of the vectors by the bare library. */
 async function search(): Promise<void> {
-  const [episodes, each, dimensions] = [1000, 100, 384];
-  let state = 7;
-  const random = () => {
-    state = (state * 1103515245 + 12345) % 2147483648;
-    return state / 2147483648;
-  };
-  const vocabulary = Array.from({ length: 20_000 }, (_, i) => `word${i.toString(36)}`);
-  const word = () => vocabulary[Math.floor(random() ** 3 * vocabulary.length)] as string;
-  const centres = Array.from({ length: 400 }, () => Float32Array.from({ length: dimensions }, () => random() - 0.5));
-  const vector = () => {
-    const centre = centres[Math.floor(random() * centres.length)] as Float32Array;
-    const raw = centre.map((value) => value + (random() - 0.5) * 0.6);
-    const length = Math.hypot(...raw);
-    return raw.map((value) => value / length);
-  };
-  const all = new Float32Array(episodes * each * dimensions);
-  const sources = Array.from(
-    { length: episodes },
-    (_, episode): IndexSource => ({
-      feed: `feed-${episode % 20}`,
-      episode: `episode-${String(episode).padStart(5, "0")}`,
-      feedTitle: "Feed",
-      title: `Episode ${episode}`,
-      published: "2026-01-01",
-      digest: String(episode),
-      load: async () => {
-        const chunks = Array.from(
-          { length: each },
-          (_, id): Chunk => ({
-            id,
-            kind: "transcript",
-            char_start: 0,
-            char_end: 1,
-            start_ms: id,
-            end_ms: id,
-            text: Array.from({ length: 60 }, word).join(" "),
-          }),
-        );
-        const vectors = chunks.map(() => vector());
-        for (const [id, one] of vectors.entries()) all.set(one, (episode * each + id) * dimensions);
-        return { chunks, vectors };
-      },
-    }),
-  );
-  const folder = mkdtempSync(join(tmpdir(), "bench-"));
-  const layout = new Layout(folder);
-  const built = performance.now();
-  await updateIndex(layout, sources, { backend: "usearch", model: "bench", dimensions });
-  console.log(`build: ${((performance.now() - built) / 1000).toFixed(1)} s for ${episodes * each} chunks`);
+  const { layout, folder, dimensions, all, word, vector } = await indexOf100k();
   const cold = performance.now();
   const searcher = await Searcher.open(layout, async () => vector());
   await searcher.search(`${word()} ${word()} ${word()}`);

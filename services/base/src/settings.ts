@@ -167,6 +167,9 @@ export const SETTINGS = {
     env: "TRUST_PROXY",
   }),
   "server.rateLimit": setting(whole, 600, "Requests a minute and client; 0: no limit", { env: "RATE_LIMIT" }),
+  "server.requestTimeoutS": setting(positive, 30, "Longest time that a client may take to send its request, seconds", {
+    env: "REQUEST_TIMEOUT_SECONDS",
+  }),
   "platform.tier": setting(
     z.enum(["simple", "split"]),
     "simple",

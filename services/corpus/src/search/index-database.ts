@@ -49,6 +49,8 @@ export class IndexDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   /** Chunks that hold a word, counted up to {@link COMMON}. A generation that is searched does not change. */
+  /** Feeds of the generation. */
+  #feeds: string[] | undefined;
   readonly #frequencies = new Map<string, number>();
 
   private constructor(db: DatabaseSync) {
@@ -173,6 +175,13 @@ export class IndexDatabase {
     if (ranked.length > 0 || rare.length === terms.length) return ranked;
     const common = terms.filter((term) => !rare.includes(term));
     return find(matchExpression(common, "AND"), "words.rowid DESC");
+  }
+
+  /** Whether every chunk is of one of these feeds. */
+  holdsOnly(feeds: readonly string[]): boolean {
+    this.#feeds ??= (this.#all("SELECT DISTINCT feed FROM episodes") as { feed: string }[]).map(({ feed }) => feed);
+    const given = new Set(feeds);
+    return this.#feeds.every((feed) => given.has(feed));
   }
 
   #isCommon(term: string): boolean {

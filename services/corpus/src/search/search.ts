@@ -75,7 +75,9 @@ export class Searcher {
   }
 
   async search(query: string, options: SearchOptions = {}): Promise<SearchHit[]> {
-    const { limit = 10, ...filters } = options;
+    const { limit = 10, ...asked } = options;
+    // A list of feeds that leaves none out is no filter, and costs as one.
+    const filters = asked.feeds && this.#db.holdsOnly(asked.feeds) ? { ...asked, feeds: undefined } : asked;
     const terms = queryTerms(query);
     const words = this.#db.lexical(terms, filters, CANDIDATES);
     const meaning =
