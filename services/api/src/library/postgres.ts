@@ -18,6 +18,7 @@ import type {
 export class PostgresLibrary implements Library {
   readonly #database: Database;
   readonly #counts = new EpisodeCounts();
+  readonly #readable = new Map<string, { at: number; feeds: Promise<ReadonlySet<string>> }>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -110,11 +111,17 @@ export class PostgresLibrary implements Library {
     });
   }
 
-  async readable(principal: Principal): Promise<ReadonlySet<string>> {
-    const rows = await this.#database.readAs(principal.tenantId, (tx) =>
-      tx.selectFrom("readable_feeds").select("key").execute(),
-    );
-    return new Set(rows.map((row) => row.key));
+  /** Asked anew at most once a second and tenant: each search, and each letter that is typed, wants it. */
+  async readable({ tenantId }: Principal): Promise<ReadonlySet<string>> {
+    const held = this.#readable.get(tenantId);
+    if (held !== undefined && Date.now() - held.at < READABLE_MS) return held.feeds;
+    const feeds = this.#database
+      .readAs(tenantId, (tx) => tx.selectFrom("readable_feeds").select("key").execute())
+      .then((rows) => new Set(rows.map((row) => row.key)));
+    if (this.#readable.size > 1000) this.#readable.clear();
+    this.#readable.set(tenantId, { at: Date.now(), feeds });
+    feeds.catch(() => this.#readable.delete(tenantId));
+    return feeds;
   }
 
   async insights(principal: Principal, query: InsightQuery): Promise<Page<InsightItem>> {
@@ -214,6 +221,7 @@ export class PostgresLibrary implements Library {
 
 const MOST_FACETS = 100;
 const COUNTS_MS = 1000;
+const READABLE_MS = 1000;
 
 /** Episodes of each feed: the catalogue's figures, the same for everybody; counted at most once a second. */
 class EpisodeCounts {
