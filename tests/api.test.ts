@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SAMPLE_FEEDS } from "../examples/serve.ts";
 import { PodcastHost } from "./helpers/host.ts";
 import { MASTER_KEY, testApi } from "./helpers/platform.ts";
+import { podcast } from "./helpers/podcast.ts";
 import { startDatabase, type TestDatabase } from "./helpers/servers.ts";
 
 const OTHER = "00000000-0000-4000-8000-00000000000b";
@@ -711,5 +712,39 @@ describe("the library's methods", () => {
     expect(Object.keys(tries).sort(), "a new method belongs into this list").toEqual(methods.sort());
     for (const [name, run] of Object.entries(tries))
       expect(JSON.stringify(await run()) ?? "", name).not.toMatch(/"ours"|"Ours"|Episode \d|Insight \d|person:b/);
+  });
+});
+
+describe("tenants on the host", () => {
+  test("one is made, gets a key, reads what it is entitled to, and no longer when that is taken back", async () => {
+    const run = async (...args: string[]) => {
+      const { code, stdout, stderr } = await podcast(["tenants", ...args, "--json"], { DATABASE_URL: database.url });
+      return { code, said: stderr, answer: stdout === "" ? undefined : JSON.parse(stdout) };
+    };
+    expect((await run("add", "Not A Slug")).code).toBe(2);
+    expect((await run("add", "anna", "--name", "Anna")).code).toBe(0);
+    expect((await run("add", "anna")).code).not.toBe(0);
+    const { answer } = await run("key", "anna", "--role", "viewer");
+    const { api, close } = await testApi(database);
+    const episodes = async () => {
+      const response = await api.inject({ url: "/api/episodes", headers: { authorization: `Bearer ${answer.key}` } });
+      return response.json().items.length as number;
+    };
+    try {
+      expect(await episodes()).toBe(0);
+      expect((await run("entitle", "anna", "ours")).code).toBe(0);
+      expect(await episodes()).toBe(25);
+      expect((await run("list")).answer.tenants).toContainEqual({
+        slug: "anna",
+        name: "Anna",
+        subscriptions: 0,
+        entitlements: 1,
+      });
+      expect((await run("entitle", "anna", "ours", "--revoke")).code).toBe(0);
+      expect(await episodes()).toBe(0);
+      expect((await run("entitle", "anna", "nothing")).said).toContain("There is no feed");
+    } finally {
+      await close();
+    }
   });
 });

@@ -30,8 +30,13 @@ export async function buildApi(context: ApiContext): Promise<Api> {
     bodyLimit: MAX_BODY,
     // Slow clients: a request has to be there in time, a connection may not idle for ever.
     requestTimeout: config["server.requestTimeoutS"] * 1000,
-    // How often Node looks for such requests; its own 30 s would double the wait.
-    http: { connectionsCheckingInterval: 500 * Math.min(10, config["server.requestTimeoutS"]) },
+    http: {
+      // Node enforces the longer of the two: its default for headers, a minute, would outlast ours.
+      headersTimeout: config["server.requestTimeoutS"] * 1000,
+      requestTimeout: config["server.requestTimeoutS"] * 1000,
+      // How often it looks; its own 30 s would double the wait.
+      connectionsCheckingInterval: 500 * Math.min(10, config["server.requestTimeoutS"]),
+    },
     keepAliveTimeout: 30_000,
     connectionTimeout: 0,
     trustProxy: config["server.trustProxy"],

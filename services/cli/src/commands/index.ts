@@ -10,6 +10,7 @@ import { modelsCommand } from "./models.ts";
 import { runCommand } from "./run.ts";
 import { searchCommand } from "./search.ts";
 import { serveCommand } from "./serve.ts";
+import { tenantsCommand } from "./tenants.ts";
 import { schedulerCommand, workerCommand } from "./worker.ts";
 
 /** Every command of `podcast`, in the order of the help. */
@@ -20,6 +21,7 @@ export const COMMANDS: readonly (() => Command)[] = [
   schedulerCommand,
   dbCommand,
   jobsCommand,
+  tenantsCommand,
   searchCommand,
   digestCommand,
   indexCommand,
