@@ -4,15 +4,15 @@ import { glob, readFile, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "@podcast/base";
-import { retryDead } from "@podcast/platform";
-import { JOB_KINDS, type JobKind, type WorkContext } from "@podcast/worker";
+import { AppError, createLogger } from "@podcast/base";
+import { QueueBackend, retryDead } from "@podcast/platform";
+import { JOB_KINDS, type JobKind, type WorkContext, Worker } from "@podcast/worker";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SAMPLE_FEEDS, serveFolder } from "../examples/serve.ts";
 import { chaos } from "./chaos/chaos.ts";
-import { tempFolder } from "./helpers/environment.ts";
-import { MASTER_KEY, testApi, testEngine } from "./helpers/platform.ts";
+import { hasModels, MODELS, skipping, tempFolder } from "./helpers/environment.ts";
+import { MASTER_KEY, testApi, testConfig, testEngine } from "./helpers/platform.ts";
 import { podcast, startPodcast, WITHOUT_MODELS } from "./helpers/podcast.ts";
 import { freePort, startDatabase, startRedis, type TestDatabase, type TestServer } from "./helpers/servers.ts";
 
@@ -316,6 +316,34 @@ async function hashes(corpus: string, episode: string): Promise<Record<string, s
   }
   return found;
 }
+
+describe("a pool's models", () => {
+  test.runIf(hasModels)(
+    "are loaded when the worker starts, where that is set, and given back when nothing needs them",
+    async () => {
+      const database = await startDatabase();
+      const backend = QueueBackend.open(database.url, "warm");
+      const file = join(tempFolder("warm"), "worker.log");
+      const config = testConfig({
+        ...{ dataDir: tempFolder("warm"), "models.offline": false, "models.mirror": MODELS },
+        ...{ "models.warm": true, "models.idleS": 1, "transcription.model": "whisper/tiny.en-q5_1" },
+      });
+      const logger = createLogger({ level: "info", json: true, file });
+      const worker = new Worker({ queues: { transcribe: 1 }, config, database: database.system, backend, logger });
+      const said = () => readFile(file, "utf8").catch(() => "");
+      try {
+        await worker.start();
+        await expect.poll(said, { timeout: 120_000, interval: 200 }).toContain("models are loaded");
+        await expect.poll(said, { timeout: 20_000, interval: 200 }).toContain("unloaded");
+      } finally {
+        await worker.stop(500);
+        await backend.close();
+        await database.stop();
+      }
+    },
+  );
+  if (!hasModels) skipping("a pool's models", "there is no mirror of models");
+});
 
 describe("the box", () => {
   test("opens within seconds, processes what is subscribed, survives kill -9 of everything, and stops cleanly", async () => {

@@ -72,6 +72,15 @@ export const SETTINGS = {
     env: "MODEL_MIRROR",
   }),
   "models.offline": setting(flag, false, "Never fetch a model; use what is in the cache", { env: "MODELS_OFFLINE" }),
+  "models.warm": setting(flag, false, "A worker loads its pool's models when it starts, not with its first job", {
+    env: "WARM_MODELS",
+  }),
+  "models.idleS": setting(
+    whole,
+    900,
+    "A worker unloads models that were not used for so long, seconds; 0: keeps them",
+    { env: "MODELS_IDLE_SECONDS" },
+  ),
   "log.level": setting(
     z.enum(["trace", "debug", "info", "warn", "error", "silent"]),
     "info",

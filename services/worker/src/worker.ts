@@ -61,8 +61,9 @@ interface Running {
 interface SetUp {
   config: Config;
   models: ModelHub;
-  /** Jobs that use it now. */
+  /** Jobs that use it now, and since when none does. */
   users: number;
+  idleSince: number;
 }
 
 const HEARTBEAT_MS = 5000;
@@ -122,6 +123,7 @@ export class Worker {
     this.#state = "running";
     await this.#sign();
     this.#options.logger.info({ worker_id: this.id, queues: this.#options.queues }, "worker ready");
+    if (this.#options.config["models.warm"]) void this.#warm().catch((error) => this.#warn(error, "warming models"));
   }
 
   /** Takes nothing new, finishes what runs within the grace period, gives the rest back at its last finished stage. */
@@ -188,7 +190,7 @@ export class Worker {
     try {
       const kind = (this.#options.kinds ?? JOB_KINDS).get(job.name);
       if (kind === undefined) throw new AppError("INTERNAL", `No worker knows how to ${job.name}.`);
-      setUp = await this.#setUpFor(job);
+      setUp = await this.#setUpFor(job.payload.smaller_model === true);
       const { config, models } = setUp;
       const audioMs = await this.#audioMs(job);
       const limit = timeoutOf(job.queue, audioMs);
@@ -229,7 +231,7 @@ export class Worker {
       await this.#ended(job, running, signal.aborted ? signal.reason : raw, raw, logger);
     } finally {
       clearTimeout(timer);
-      if (setUp) setUp.users--;
+      if (setUp) this.#letGo(setUp);
     }
   }
 
@@ -272,9 +274,42 @@ export class Worker {
    * Config and models of a job: what an admin changed meanwhile counts, and memory that was too small. Models stay
    * loaded as long as the settings stay the same; those of other settings go when nobody uses them any more.
    */
-  async #setUpFor(job: ClaimedJob): Promise<SetUp> {
+  #letGo(setUp: SetUp): void {
+    setUp.users--;
+    setUp.idleSince = Date.now();
+  }
+
+  /** Gives the memory of models back that nobody has used for a while; the next job loads them again. */
+  async #unload(): Promise<void> {
+    for (const [name, held] of this.#setUps) {
+      const idleMs = held.config["models.idleS"] * 1000;
+      if (held.users > 0 || idleMs === 0 || Date.now() - held.idleSince < idleMs) continue;
+      this.#setUps.delete(name);
+      await held.models.close();
+      this.#options.logger.info("models were not used for a while and are unloaded");
+    }
+  }
+
+  /** Loads what the queues of this pool need. A model that cannot be had is named here, and again by its first job. */
+  async #warm(): Promise<void> {
+    const queues = new Set(Object.keys(this.#options.queues));
+    const speech = queues.has("heavy") || queues.has("transcribe");
+    const meaning = queues.has("heavy") || queues.has("enrich") || queues.has("index");
+    if (!speech && !meaning) return;
+    const started = Date.now();
+    const setUp = await this.#setUpFor(false);
+    try {
+      await setUp.models.warm({ speech, meaning });
+      this.#options.logger.info({ seconds: (Date.now() - started) / 1000 }, "models are loaded");
+    } catch (error) {
+      this.#options.logger.warn({ code: toAppError(error).code }, "models could not be loaded beforehand");
+    } finally {
+      this.#letGo(setUp);
+    }
+  }
+
+  async #setUpFor(smaller: boolean): Promise<SetUp> {
     const settings = this.#options.reload ? await readSettings(this.#options.database.db) : {};
-    const smaller = job.payload.smaller_model === true;
     const name = JSON.stringify([settings, smaller]);
     let setUp = this.#setUps.get(name);
     if (setUp === undefined) {
@@ -294,7 +329,7 @@ export class Worker {
         },
         onBuild: (line) => logger.info(line),
       });
-      setUp = { config, models, users: 0 };
+      setUp = { config, models, users: 0, idleSince: Date.now() };
       this.#setUps.set(name, setUp);
     }
     setUp.users++;
@@ -327,6 +362,7 @@ export class Worker {
       }),
     );
     await this.#sign();
+    await this.#unload();
     const wanted = await database.db
       .selectFrom("queues")
       .select(["name", "concurrency"])

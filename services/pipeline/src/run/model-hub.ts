@@ -26,6 +26,8 @@ export interface HubOptions {
 const DIARIZATION = ["diarization/segmentation-3.0", "speaker/campplus-zh-en"] as const;
 const VAD = "vad/silero-v5";
 const EMBEDDING = "embedding/all-minilm-l6-v2";
+/** How long a failed installation is not tried again: a run of many episodes should not ask for each. */
+const RETRY_INSTALL_MS = 60_000;
 
 /** All models of a run: found, fetched once, loaded when first used, stopped together. A failure is remembered. */
 export class ModelHub {
@@ -34,7 +36,7 @@ export class ModelHub {
   #engine: { model: string; engine: Promise<SpeechEngine> } | undefined;
   #diarizer: Diarizer | undefined;
   #embedder: Embedder | undefined;
-  #vad: VoiceActivity | undefined;
+  #vad: { path: string | undefined; vad: VoiceActivity } | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -48,13 +50,16 @@ export class ModelHub {
     return modelDir(this.#options.config);
   }
 
-  /** Installs a model, once a run; later calls get the same answer. */
+  /**
+   * Installs a model; later calls get the same answer. A failure is the answer for a while only: a worker lives for
+   * months, and the network, the mirror or another process may bring the model meanwhile.
+   */
   install(id: string): Promise<InstalledModel> {
     let install = this.#installs.get(id);
     if (install === undefined) {
       install = this.#install(id);
-      install.catch(() => {});
       this.#installs.set(id, install);
+      install.catch(() => setTimeout(() => this.#installs.delete(id), RETRY_INSTALL_MS).unref());
     }
     return install;
   }
@@ -166,8 +171,12 @@ export class ModelHub {
       if (toAppError(error).code === "ABORTED") throw error;
       return undefined;
     });
-    this.#vad ??= new VoiceActivity(model?.files["model.onnx"]);
-    return this.#vad;
+    const path = model?.files["model.onnx"];
+    if (this.#vad === undefined || this.#vad.path !== path) {
+      this.#vad?.vad.close();
+      this.#vad = { path, vad: new VoiceActivity(path) };
+    }
+    return this.#vad.vad;
   }
 
   /** Id of the embedding model that is here, or undefined. */
@@ -196,6 +205,16 @@ export class ModelHub {
     }
   }
 
+  /** Loads what these stages need before the first job asks for it. Throws MODEL_MISSING. */
+  async warm({ speech, meaning }: { speech: boolean; meaning: boolean }): Promise<void> {
+    const { language } = this.#options.config;
+    if (speech) {
+      await this.speechEngine(await this.ensureWhisper(language === "auto" ? "en" : language));
+      await this.voiceActivity();
+    }
+    if (meaning) await (await this.embedder())?.embed(["warm"]);
+  }
+
   #embeddingId(): string | undefined {
     const wanted = this.#options.config["embedding.model"];
     if (wanted === "none") return undefined;
@@ -205,7 +224,7 @@ export class ModelHub {
   async close(): Promise<void> {
     this.#diarizer?.close();
     this.#embedder?.close();
-    this.#vad?.close();
+    this.#vad?.vad.close();
     await this.dropSpeechEngine();
   }
 }

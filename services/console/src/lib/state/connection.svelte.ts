@@ -8,6 +8,8 @@ class Connection {
   lost = $state(false);
   /** Grows when the box came back: effects that read it ask again. */
   epoch = $state(0);
+  /** Grows when a key was refused: it may have ended, or been revoked elsewhere. */
+  refused = $state(0);
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   answered(): void {
@@ -19,6 +21,7 @@ class Connection {
   }
 
   failed(problem: Problem): void {
+    if (problem.status === 401) this.refused++;
     if (!problem.away || this.lost) return;
     this.lost = true;
     this.#later(FIRST_MS);

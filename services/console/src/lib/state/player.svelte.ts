@@ -1,3 +1,5 @@
+import { placeOf, rememberPlace } from "./places.ts";
+
 /** What is being heard. One audio element for the whole console: it plays on while pages change. */
 export interface Track {
   episode: string;
@@ -12,6 +14,7 @@ export interface Clip extends Track {
   endMs: number;
 }
 
+const REMEMBER_MS = 5000;
 export const RATES = [0.8, 1, 1.2, 1.5, 1.8, 2] as const;
 
 class Player {
@@ -27,6 +30,7 @@ class Player {
   clips = $state.raw<readonly Clip[]>([]);
   #audio: HTMLAudioElement | undefined;
   #target: number | undefined;
+  #remembered = 0;
 
   /** Gives the player its element; returns what undoes it. */
   attach(audio: HTMLAudioElement): () => void {
@@ -37,6 +41,7 @@ class Player {
       this.position = audio.currentTime * 1000;
       const clip = this.clips[0];
       if (clip && this.position >= clip.endMs) this.skip();
+      if (this.clips.length === 0) this.#remember(false);
     });
     on("durationchange", () => {
       if (Number.isFinite(audio.duration)) this.duration = audio.duration * 1000;
@@ -51,6 +56,7 @@ class Player {
     });
     on("pause", () => {
       this.playing = false;
+      if (this.clips.length === 0) this.#remember(true);
     });
     on("waiting", () => {
       this.waiting = true;
@@ -102,11 +108,18 @@ class Player {
       this.track = track;
       this.error = "";
       this.duration = 0;
-      this.position = ms ?? 0;
-      this.#target = ms ?? 0;
+      this.position = ms ?? placeOf(track.episode) ?? 0;
+      this.#target = this.position;
       audio.src = `/api/episodes/${encodeURIComponent(track.episode)}/audio`;
     } else if (ms !== undefined) this.seek(ms);
     void audio.play().catch(() => {});
+  }
+
+  /** A selection's clips leave no place behind: they are not where somebody stopped. */
+  #remember(now: boolean): void {
+    if (this.track === undefined || (!now && Date.now() - this.#remembered < REMEMBER_MS)) return;
+    this.#remembered = Date.now();
+    rememberPlace(this.track.episode, this.position, this.duration);
   }
 
   toggle(): void {

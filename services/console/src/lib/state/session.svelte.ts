@@ -21,13 +21,7 @@ class Session {
   async load(): Promise<void> {
     connection.epoch;
     try {
-      const [info, me] = await Promise.all([
-        ask(api.GET("/api/console")),
-        ask(api.GET("/api/me")).catch((error) => {
-          if (error instanceof Problem && (error.status === 401 || error.status === 403)) return undefined;
-          throw error;
-        }),
-      ]);
+      const [info, me] = await Promise.all([ask(api.GET("/api/console")), this.#whoAmI()]);
       this.info = info;
       this.me = me;
       this.problem = undefined;
@@ -36,6 +30,19 @@ class Session {
       this.problem = asProblem(error);
       connection.failed(this.problem);
     }
+  }
+
+  async #whoAmI(): Promise<{ actor: string; role: string } | undefined> {
+    const me = () =>
+      ask(api.GET("/api/me")).catch((error) => {
+        if (error instanceof Problem && (error.status === 401 || error.status === 403)) return undefined;
+        throw error;
+      });
+    const found = await me();
+    if (found !== undefined) return found;
+    // A key that is no longer taken stands in the way where none is needed.
+    await ask(api.DELETE("/api/session"));
+    return me();
   }
 
   /** Keeps the key in a cookie that scripts cannot read. Throws the API's problem where it is not taken. */
