@@ -710,6 +710,15 @@ describe("the library's methods", () => {
     };
     const methods = Object.getOwnPropertyNames(PostgresLibrary.prototype).filter((name) => name !== "constructor");
     expect(Object.keys(tries).sort(), "a new method belongs into this list").toEqual(methods.sort());
+    // What stands together in an episode that is not theirs is no link of theirs either.
+    await sql`INSERT INTO kg_nodes VALUES ('e2', 'fp', 'topic:secret', 'Topic', 'Secret', '{}')`.execute(
+      database.owner.db,
+    );
+    await sql`INSERT INTO kg_nodes VALUES ('e2', 'fp', 'topic:a', 'Topic', 'A', '{}'), ('secret', 'fp', 'topic:lone', 'Topic', 'Lone', '{}'), ('e1', 'fp', 'topic:lone', 'Topic', 'Lone', '{}'), ('e1', 'fp', 'topic:secret', 'Topic', 'Secret', '{}')`.execute(
+      database.owner.db,
+    );
+    const { edges } = await library.graph(other, { depth: 1, limit: 200 });
+    expect(edges.filter(({ type }) => type === "TOGETHER").map(({ weight }) => weight)).toEqual([1, 1, 1]);
     for (const [name, run] of Object.entries(tries))
       expect(JSON.stringify(await run()) ?? "", name).not.toMatch(/"ours"|"Ours"|Episode \d|Insight \d|person:b/);
   });

@@ -12,8 +12,8 @@ const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>P
 <p>The API answers at <a href="/docs">/docs</a>.</p>`;
 
 /**
- * The console's static build, and its one page for every address that is not a file. The only inline script is the
- * build's own bootstrap: the policy names it by hash, so no text of a feed can ever run.
+ * The console's static build, and its one page for every address that is not a file. Its inline scripts
+ * are the build's own: the policy names them by hash, so no text of a feed can ever run.
  */
 export async function installConsole(api: Api, { config, consoleDir }: ApiContext): Promise<void> {
   if (!config["server.viewer"] || consoleDir === undefined) return;

@@ -214,6 +214,7 @@ export class PostgresLibrary implements Library {
       SELECT 'TOGETHER' AS type, a.id AS source, b.id AS target, count(*)::float AS weight
       FROM kg_nodes a JOIN kg_nodes b ON b.episode_key = a.episode_key AND b.id > a.id
       WHERE a.id = ANY(${ids}::text[]) AND b.id = ANY(${ids}::text[])
+        AND a.episode_key IN (SELECT e.key FROM episodes e WHERE e.feed_key IN (SELECT key FROM readable_feeds))
       GROUP BY a.id, b.id ORDER BY count(*) DESC, a.id, b.id LIMIT 2000`.execute(tx);
     return rows;
   }
